@@ -1,0 +1,102 @@
+# What you can do here; `make` alone lists it. Everything that is fetched or built goes into .cache/ and bin/, which git ignores.
+
+# Versions of what is fetched.
+CHDB_VERSION := 26.7.3-stable.1
+LINT_VERSION := v2.15.0
+
+GO         ?= go
+CACHE      := $(CURDIR)/.cache
+FUZZTIME   ?= 10s
+BENCHTIME  ?= 1s
+BENCH      ?= .
+DEMO_RECORDING ?= --format nezha --calls 100000 --minutes 20 --seed 1
+VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILDFLAGS := -trimpath -ldflags '-X main.version=$(VERSION)'
+
+# Packages in which goroutines share data: they are tested again with the race detector. Folders that do not exist are left out.
+RACE_DIRS  ?= collector features ingest internal store
+RACE       := $(patsubst %/,./%/...,$(wildcard $(addsuffix /,$(RACE_DIRS))))
+
+# The ClickHouse engine as a library, per platform. Elsewhere, set WEIR_CHDB_LIBRARY to a libchdb of your own.
+PLATFORM   := $(shell $(GO) env GOOS GOARCH | paste -s -d- -)
+CHDB_linux-amd64  := linux-x64-gnu
+CHDB_linux-arm64  := linux-arm64-gnu
+CHDB_darwin-arm64 := darwin-arm64
+CHDB_darwin-amd64 := darwin-x64
+CHDB_NAME  := $(CHDB_$(PLATFORM))
+CHDB_DIR   := $(CACHE)/chdb/$(CHDB_VERSION)
+CHDB       := $(CHDB_DIR)/node_modules/@chdb/lib-$(CHDB_NAME)/libchdb.so
+export WEIR_CHDB_LIBRARY ?= $(CHDB)
+export WEIR_BIN ?= $(CURDIR)/bin/weir
+
+LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build clickhouse demo test race fuzz lint bench cover clean tidy-check
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/weir and bin/weir-recording
+	$(GO) build $(BUILDFLAGS) -o bin/weir ./cmd/weir
+	$(GO) build $(BUILDFLAGS) -o bin/weir-recording ./cmd/weir-recording
+
+clickhouse: $(WEIR_CHDB_LIBRARY) ## fetch the embedded ClickHouse engine (0.55 GB, once)
+	@mkdir -p bin
+	@ln -sfn '$(abspath $(WEIR_CHDB_LIBRARY))' bin/libchdb.so
+
+# Beside itself and then renamed, so that an interrupted fetch is never taken for a finished one.
+$(CHDB):
+	@[ -n '$(CHDB_NAME)' ] || { echo 'make: no ready-made ClickHouse library for $(PLATFORM): set WEIR_CHDB_LIBRARY to a libchdb of your own' >&2; exit 1; }
+	@command -v npm >/dev/null || { echo 'make: npm is missing; it fetches the ClickHouse library: install Node.js, or set WEIR_CHDB_LIBRARY to a libchdb of your own' >&2; exit 1; }
+	rm -rf '$(CHDB_DIR).part'
+	mkdir -p '$(CHDB_DIR).part'
+	npm install --no-save --no-audit --no-fund --prefix '$(CHDB_DIR).part' '@chdb/lib-$(CHDB_NAME)@$(CHDB_VERSION)'
+	test -s '$(CHDB_DIR).part/node_modules/@chdb/lib-$(CHDB_NAME)/libchdb.so'
+	rm -rf '$(CHDB_DIR)'
+	mv '$(CHDB_DIR).part' '$(CHDB_DIR)'
+
+demo: build clickhouse ## replay a generated recording and ask three questions
+	rm -rf '$(CACHE)/demo'
+	mkdir -p '$(CACHE)/demo'
+	bin/weir-recording generate --out '$(CACHE)/demo/recording' $(DEMO_RECORDING)
+	deploy/demo.sh
+
+# Go's race detector needs a C compiler on Linux. Somebody without one still gets an answer from `make test`, with a note; .ci/run insists.
+test: build clickhouse ## all tests, then those of shared data with the race detector
+	$(GO) test ./...
+	@if command -v "$$($(GO) env CC)" >/dev/null; then $(MAKE) --no-print-directory race; \
+	else echo 'make: NOT RUN: the race detector needs a C compiler, and there is none' >&2; fi
+
+race: build clickhouse ## tests of packages in which goroutines share data, with the race detector
+	CGO_ENABLED=1 $(GO) test -race $(RACE)
+
+fuzz: ## every fuzz target for FUZZTIME each (10s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "fuzz $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+lint: $(LINT) ## static checks, as in .golangci.yml
+	'$(LINT)' run ./...
+
+$(LINT):
+	@mkdir -p '$(CACHE)/bin'
+	GOBIN='$(CACHE)/bin' GOFLAGS= $(GO) install -trimpath github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv '$(CACHE)/bin/golangci-lint' '$@'
+
+bench: build clickhouse ## benchmarks (BENCH=regexp BENCHTIME=1s)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
+
+cover: build clickhouse ## test coverage per function, and the total
+	$(GO) test -coverprofile coverage.out -coverpkg ./... ./...
+	$(GO) tool cover -func coverage.out
+
+tidy-check: ## fail when go.mod or go.sum would change
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+clean: ## remove what was built (what was fetched stays in .cache)
+	rm -rf bin coverage.out

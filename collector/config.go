@@ -1,0 +1,56 @@
+package collector
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Errors of Validate.
+var (
+	ErrNoListener = errors.New("collector needs an address for grpc or http")
+	ErrTLSPair    = errors.New("collector needs both a certificate and a key file, or neither")
+	ErrLimits     = errors.New("collector limits must be positive, and a request smaller than the memory limit")
+	ErrNoKafka    = errors.New("collector needs Kafka addresses")
+)
+
+// Config of a collector inside a process.
+type Config struct {
+	GRPC, HTTP        string // addresses to listen on, host:port or unix:///path; "" = off
+	CertFile, KeyFile string // TLS for both; "" = plain text
+
+	MemoryLimitMiB int // of the whole process; above it, requests are refused and come again
+	MaxRequestMiB  int // the largest request taken, after decompression
+
+	KafkaAddresses []string
+	KafkaTLS       bool
+	KafkaCAFile    string // "" = the system's certificates
+	Compression    string // of Kafka messages; "" = none
+
+	Attributes []string // attribute keys of gauges to keep besides the built-in ones
+	Tenant     string   // given to every record
+
+	Registerer prometheus.Registerer // where its metrics go, once for each registerer; nil = nowhere
+	Logger     *slog.Logger          // nil = nowhere
+}
+
+// DefaultConfig returns the configuration in which only the Kafka addresses are missing. It listens on loopback.
+func DefaultConfig() Config {
+	return Config{GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318", MemoryLimitMiB: 1024, MaxRequestMiB: 20}
+}
+
+// Validate says what is wrong with the configuration.
+func (c Config) Validate() error {
+	switch {
+	case c.GRPC == "" && c.HTTP == "":
+		return ErrNoListener
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return ErrTLSPair
+	case c.MemoryLimitMiB <= 0 || c.MaxRequestMiB <= 0 || c.MaxRequestMiB >= c.MemoryLimitMiB:
+		return ErrLimits
+	case len(c.KafkaAddresses) == 0:
+		return ErrNoKafka
+	}
+	return nil
+}

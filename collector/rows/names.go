@@ -1,0 +1,83 @@
+package rows
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/weirmesh/weir/schemas"
+)
+
+// name makes a text fit to name something: at most schemas.MaxName bytes, see limit.
+func name(s string) string { return limit(s, schemas.MaxName) }
+
+// limit returns s cut to at most size bytes, with U+FFFD in place of control characters and of what is not UTF-8.
+func limit(s string, size int) string {
+	if len(s) <= size && plain(s) {
+		return s
+	}
+	s = cut(s, size)
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+	// A replacement may be longer than what it replaces.
+	return cut(s, size)
+}
+
+// plain reports whether s is printable ASCII, as nearly all names are.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens s to at most size bytes without parting a character.
+func cut(s string, size int) string {
+	if len(s) <= size {
+		return s
+	}
+	end := size
+	for end > 0 && end > size-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
+
+// text returns an attribute that holds a text, or a number or truth value written as one; "" for anything else.
+func text(v pcommon.Value) string {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return v.Str()
+	case pcommon.ValueTypeInt:
+		return strconv.FormatInt(v.Int(), 10)
+	case pcommon.ValueTypeBool:
+		return strconv.FormatBool(v.Bool())
+	}
+	return ""
+}
+
+// whole returns an attribute that holds a whole number, or a text that is one, if it is not negative; else -1.
+func whole(v pcommon.Value) int64 {
+	var n int64
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		n = v.Int()
+	case pcommon.ValueTypeStr:
+		var err error
+		if n, err = strconv.ParseInt(v.Str(), 10, 64); err != nil {
+			return -1
+		}
+	default:
+		return -1
+	}
+	return max(n, -1)
+}

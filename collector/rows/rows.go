@@ -1,0 +1,78 @@
+package rows
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/schemas/columns"
+	"github.com/weirmesh/weir/schemas/wire"
+)
+
+// Config says what a sender's records are taken for and what may be kept of them.
+type Config struct {
+	Tenant     string   // given to every record
+	Attributes []string // attribute keys of gauges to keep, besides KeptAttributes
+}
+
+// Layout is the number of partitions of each topic; all are at least 1 where the topic is written to.
+type Layout struct {
+	Calls, Samples, DeadLetters int
+}
+
+// Batch is what became of one request.
+type Batch struct {
+	Records []ingest.Record // to be written; the caller adds the headers that name the producer
+	Read    int             // spans or points in the request
+	Rows    int             // of them, rows in Records
+	Losses  []Loss          // of them, those that are not rows, by reason
+}
+
+// Loss is a number of records of a request that are not in its rows.
+type Loss struct {
+	Reason     string
+	Count      int
+	DeadLetter bool // kept in weir.deadletter
+	Silent     bool // the sender need not know: nothing was wrong
+}
+
+// lose counts one record that is no row.
+func (b *Batch) lose(l Loss) {
+	for i := range b.Losses {
+		if b.Losses[i].Reason == l.Reason && b.Losses[i].DeadLetter == l.DeadLetter {
+			b.Losses[i].Count += l.Count
+			return
+		}
+	}
+	b.Losses = append(b.Losses, l)
+}
+
+// Converter turns requests into messages. It is safe for concurrent use.
+type Converter struct {
+	tenant   string
+	kept     []string // sorted
+	builders sync.Pool
+}
+
+// New returns a converter.
+func New(cfg Config) *Converter {
+	kept := append(KeptAttributes(), cfg.Attributes...)
+	slices.Sort(kept)
+	return &Converter{
+		tenant:   name(cfg.Tenant),
+		kept:     slices.Compact(kept),
+		builders: sync.Pool{New: func() any { return columns.NewSpanBuilder() }},
+	}
+}
+
+// dataHeaders are the headers of a message that tell about its rows.
+func dataHeaders(schema string, first, last int64, rows int) []wire.Header {
+	// Room for the three that name the producer.
+	h := make([]wire.Header, 0, 6)
+	return append(h,
+		wire.Header{Key: wire.HeaderSchema, Value: schema},
+		wire.Header{Key: wire.HeaderEvents, Value: wire.Events(first, last)},
+		wire.Header{Key: wire.HeaderRows, Value: strconv.Itoa(rows)},
+	)
+}

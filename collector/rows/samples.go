@@ -1,0 +1,171 @@
+package rows
+
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/schemas/columns"
+	"github.com/weirmesh/weir/schemas/wire"
+)
+
+// maxSampleText bounds the text of one weir.samples message, so that it stays below Kafka's usual limit of 1 MB.
+const maxSampleText = 256 << 10
+
+// sampleRun is the work on one request of metrics.
+type sampleRun struct {
+	*Converter
+	at    Layout
+	open  []openSamples // by partition
+	batch Batch
+}
+
+type openSamples struct {
+	rows []columns.Sample
+	text int
+	key  string
+}
+
+// series is what the points of one metric of one resource share.
+type series struct {
+	resource  pcommon.Map
+	from      schemas.Origin
+	partition int
+	name      string
+	unit      string
+}
+
+// Samples turns the gauges of a request into messages.
+func (c *Converter) Samples(md pmetric.Metrics, at Layout) (Batch, error) {
+	r := &sampleRun{Converter: c, at: at, open: make([]openSamples, at.Samples)}
+	for _, rm := range md.ResourceMetrics().All() {
+		from := c.origin(rm.Resource())
+		s := series{
+			resource: rm.Resource().Attributes(), from: from,
+			partition: wire.PartitionOf([]byte(from.Key()), at.Samples),
+		}
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				s.name, s.unit = name(m.Name()), name(m.Unit())
+				if err := r.metric(m, s); err != nil {
+					return Batch{}, err
+				}
+			}
+		}
+	}
+	for p := range r.open {
+		if err := r.close(p); err != nil {
+			return Batch{}, err
+		}
+	}
+	return r.batch, nil
+}
+
+func (r *sampleRun) metric(m pmetric.Metric, s series) error {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return r.points(m.Gauge().DataPoints(), s)
+	case pmetric.MetricTypeSum:
+		switch {
+		case m.Sum().IsMonotonic():
+			r.skip("counter_not_supported", m.Sum().DataPoints().Len())
+		case m.Sum().AggregationTemporality() != pmetric.AggregationTemporalityCumulative:
+			r.skip("delta_not_supported", m.Sum().DataPoints().Len())
+		default:
+			return r.points(m.Sum().DataPoints(), s)
+		}
+	case pmetric.MetricTypeHistogram:
+		r.skip("histogram_not_supported", m.Histogram().DataPoints().Len())
+	case pmetric.MetricTypeExponentialHistogram:
+		r.skip("exponential_histogram_not_supported", m.ExponentialHistogram().DataPoints().Len())
+	case pmetric.MetricTypeSummary:
+		r.skip("summary_not_supported", m.Summary().DataPoints().Len())
+	}
+	return nil
+}
+
+func (r *sampleRun) skip(reason string, n int) {
+	r.batch.Read += n
+	if n > 0 {
+		r.batch.lose(Loss{Reason: reason, Count: n})
+	}
+}
+
+func (r *sampleRun) points(points pmetric.NumberDataPointSlice, s series) error {
+	for _, p := range points.All() {
+		r.batch.Read++
+		value := numberOf(p)
+		switch t := uint64(p.Timestamp()); {
+		case p.Flags().NoRecordedValue():
+			// The sender says that the series ended, which is no loss.
+			r.batch.lose(Loss{Reason: "no_recorded_value", Count: 1, Silent: true})
+		case s.name == "":
+			r.batch.lose(Loss{Reason: "no_metric_name", Count: 1})
+		case t == 0 || t > math.MaxInt64:
+			r.batch.lose(Loss{Reason: "time_out_of_range", Count: 1})
+		case math.IsNaN(value) || math.IsInf(value, 0):
+			r.batch.lose(Loss{Reason: "not_finite", Count: 1})
+		default:
+			row := columns.Sample{
+				Time: int64(t), Origin: s.from, Metric: r.metricName(s, p.Attributes()), Unit: s.unit, Value: value,
+			}
+			if err := r.put(s, row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func numberOf(p pmetric.NumberDataPoint) float64 {
+	switch p.ValueType() {
+	case pmetric.NumberDataPointValueTypeInt:
+		return float64(p.IntValue())
+	case pmetric.NumberDataPointValueTypeDouble:
+		return p.DoubleValue()
+	}
+	return math.NaN()
+}
+
+func (r *sampleRun) put(s series, row columns.Sample) error {
+	m := &r.open[s.partition]
+	o := row.Origin
+	// Counted as if no text occurred twice: a bound is all that is needed.
+	size := len(row.Metric) + len(row.Unit) + len(o.Instance) + len(o.Name) + len(o.Namespace) + len(o.Version)
+	if len(m.rows) >= columns.MaxRows || (len(m.rows) > 0 && m.text+size > maxSampleText) {
+		if err := r.close(s.partition); err != nil {
+			return err
+		}
+	}
+	if len(m.rows) == 0 {
+		m.key = o.Key()
+	}
+	m.rows = append(m.rows, row)
+	m.text += size
+	r.batch.Rows++
+	return nil
+}
+
+func (r *sampleRun) close(partition int) error {
+	m := &r.open[partition]
+	if len(m.rows) == 0 {
+		return nil
+	}
+	value, err := columns.EncodeSamples(m.rows)
+	if err != nil {
+		return err
+	}
+	first, last := m.rows[0].Time, m.rows[0].Time
+	for _, row := range m.rows {
+		first, last = min(first, row.Time), max(last, row.Time)
+	}
+	r.batch.Records = append(r.batch.Records, ingest.Record{
+		Topic: wire.TopicSamples, Partition: partition, Key: []byte(m.key), Value: value,
+		Headers: dataHeaders(wire.SchemaSamples, first, last, len(m.rows)),
+	})
+	m.rows, m.text = m.rows[:0], 0
+	return nil
+}

@@ -1,0 +1,73 @@
+package collector
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/provider/yamlprovider"
+	"go.opentelemetry.io/collector/otelcol"
+)
+
+// tree is a part of the Collector's configuration.
+type tree = map[string]any
+
+// configuration returns the Collector's configuration file. Values are encoded, never pasted, so that no value can add a key; JSON is
+// YAML.
+func (c Config) configuration() (string, error) {
+	pipeline := tree{"receivers": []string{"otlp"}, "processors": []string{"memory_limiter"}, "exporters": []string{"weir"}}
+	text, err := json.Marshal(tree{
+		"extensions": tree{"weir_answers": tree{}},
+		"receivers":  tree{"otlp": tree{"protocols": c.protocols()}},
+		"processors": tree{"memory_limiter": tree{
+			"check_interval": "1s", "limit_mib": c.MemoryLimitMiB, "spike_limit_mib": c.MemoryLimitMiB / 5,
+		}},
+		"exporters": tree{"weir": tree{
+			"addresses":   c.KafkaAddresses,
+			"tls":         tree{"enabled": c.KafkaTLS, "ca_file": c.KafkaCAFile},
+			"compression": c.Compression,
+			"attributes":  c.Attributes,
+			"tenant":      c.Tenant,
+		}},
+		"service": tree{
+			"extensions": []string{"weir_answers"},
+			"pipelines":  tree{"traces": pipeline, "metrics": pipeline, "logs": pipeline},
+		},
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode collector configuration: %w", err)
+	}
+	// The Collector would replace ${env:NAME} inside a value.
+	return strings.ReplaceAll(string(text), "$", "$$"), nil
+}
+
+func (c Config) protocols() tree {
+	out := tree{}
+	if c.GRPC != "" {
+		out["grpc"] = c.server(c.GRPC, "max_recv_msg_size_mib", c.MaxRequestMiB)
+	}
+	if c.HTTP != "" {
+		out["http"] = c.server(c.HTTP, "max_request_body_size", c.MaxRequestMiB<<20)
+	}
+	return out
+}
+
+func (c Config) server(address, sizeKey string, size int) tree {
+	out := tree{"endpoint": address, sizeKey: size, "middlewares": []tree{{"id": "weir_answers"}}}
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		out["endpoint"], out["transport"] = path, "unix"
+	}
+	if c.CertFile != "" {
+		out["tls"] = tree{"cert_file": c.CertFile, "key_file": c.KeyFile}
+	}
+	return out
+}
+
+// provider hands the configuration to the Collector.
+func provider(text string) otelcol.ConfigProviderSettings {
+	return otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
+		URIs:              []string{"yaml:" + text},
+		ProviderFactories: []confmap.ProviderFactory{yamlprovider.NewFactory()},
+	}}
+}

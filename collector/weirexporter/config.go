@@ -1,0 +1,100 @@
+package weirexporter
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirmesh/weir/ingest/kafka"
+)
+
+// Errors of Validate.
+var (
+	ErrNoAddresses = errors.New("addresses: at least one Kafka broker (host:port) is needed")
+	ErrCompression = errors.New("compression: unknown name")
+	ErrRetry       = errors.New("retry: need 0 < initial_interval <= max_interval")
+	ErrCAFile      = errors.New("tls: ca_file needs enabled: true")
+	ErrAttribute   = errors.New("attributes: a key must not be empty or hold one of {}=,")
+)
+
+// Config of the exporter.
+type Config struct {
+	// Addresses of some brokers of the Kafka cluster, host:port.
+	Addresses []string  `mapstructure:"addresses"`
+	TLS       TLSConfig `mapstructure:"tls"`
+	// Compression of messages: none, gzip, snappy, lz4 or zstd.
+	Compression string `mapstructure:"compression"`
+	// Attributes are attribute keys of gauges to keep besides the built-in ones. They become part of the metric's name.
+	Attributes []string `mapstructure:"attributes"`
+	// Tenant that every record is given.
+	Tenant string      `mapstructure:"tenant"`
+	Retry  RetryConfig `mapstructure:"retry"`
+}
+
+// TLSConfig says how to talk to the brokers.
+type TLSConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// CAFile holds the PEM certificates to trust; empty = the system's.
+	CAFile string `mapstructure:"ca_file"`
+}
+
+// RetryConfig says how often to try again while Kafka takes nothing. There is no last try: while the sender waits, so does the exporter.
+type RetryConfig struct {
+	InitialInterval time.Duration `mapstructure:"initial_interval"`
+	MaxInterval     time.Duration `mapstructure:"max_interval"`
+}
+
+// DefaultConfig returns the configuration in which only Addresses is missing.
+func DefaultConfig() *Config {
+	return &Config{
+		Compression: "none",
+		Retry:       RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second},
+	}
+}
+
+// Validate says what is wrong with the configuration.
+func (c *Config) Validate() error {
+	if len(c.Addresses) == 0 || slices.Contains(c.Addresses, "") {
+		return ErrNoAddresses
+	}
+	if c.Compression != "" && !slices.Contains(kafka.CompressionNames(), c.Compression) {
+		return fmt.Errorf("%w %q, want one of %s", ErrCompression, c.Compression, strings.Join(kafka.CompressionNames(), ", "))
+	}
+	if c.Retry.InitialInterval <= 0 || c.Retry.MaxInterval < c.Retry.InitialInterval {
+		return ErrRetry
+	}
+	if c.TLS.CAFile != "" && !c.TLS.Enabled {
+		return ErrCAFile
+	}
+	for _, key := range c.Attributes {
+		if key == "" || strings.ContainsAny(key, "{}=,") {
+			return fmt.Errorf("%w: %q", ErrAttribute, key)
+		}
+	}
+	return nil
+}
+
+// load returns the TLS configuration, nil for plain text.
+func (c TLSConfig) load() (*tls.Config, error) {
+	if !c.Enabled {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile == "" {
+		return cfg, nil
+	}
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("read ca_file: %w", err)
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read ca_file %s: no PEM certificate in it", c.CAFile)
+	}
+	return cfg, nil
+}

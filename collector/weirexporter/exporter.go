@@ -1,0 +1,176 @@
+package weirexporter
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pipeline"
+
+	"github.com/weirmesh/weir/collector/answers"
+	"github.com/weirmesh/weir/collector/rows"
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/schemas/wire"
+)
+
+// exporterBase is what the exporters of all signals share. Each has a connection and a producer id of its own.
+type exporterBase struct {
+	cfg     *Config
+	signal  pipeline.Signal
+	convert *rows.Converter
+	count   *counters
+	sender  *sender
+	client  *kafka.Client
+	layout  atomic.Pointer[rows.Layout] // nil until Kafka told it
+	now     func() time.Time
+}
+
+type (
+	tracesExporter  struct{ *exporterBase }
+	metricsExporter struct{ *exporterBase }
+	logsExporter    struct{ *exporterBase }
+)
+
+func newExporter(set exporter.Settings, cfg *Config, signal pipeline.Signal) (*exporterBase, error) {
+	count, err := newCounters(set.MeterProvider, signal)
+	if err != nil {
+		return nil, err
+	}
+	return &exporterBase{
+		cfg: cfg, signal: signal, count: count, now: time.Now,
+		convert: rows.New(rows.Config{Tenant: cfg.Tenant, Attributes: cfg.Attributes}),
+		sender:  &sender{retry: cfg.Retry, logger: set.Logger, count: count},
+	}, nil
+}
+
+// Start does not wait for Kafka: requests do.
+func (e *exporterBase) Start(context.Context, component.Host) error {
+	tls, err := e.cfg.TLS.load()
+	if err != nil {
+		return err
+	}
+	e.client, err = kafka.New(kafka.Config{
+		Addresses: e.cfg.Addresses, TLS: tls, Compression: e.cfg.Compression, ClientID: "weir-collector",
+	})
+	if err != nil {
+		return err
+	}
+	e.sender.producer, e.sender.id = e.client, rand.Text()
+	return nil
+}
+
+// Shutdown comes after the receivers stopped, so no request is left.
+func (e *exporterBase) Shutdown(context.Context) error {
+	if e.client != nil {
+		e.client.Close()
+	}
+	return nil
+}
+
+// Capabilities: requests are only read.
+func (*exporterBase) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+// ConsumeTraces returns nil when every span is stored or its loss is recorded.
+func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	received := e.now()
+	return e.export(ctx, received, td.SpanCount(), func(at rows.Layout) (rows.Batch, error) {
+		return e.convert.Spans(td, at, received)
+	})
+}
+
+// ConsumeMetrics returns nil when every gauge is stored.
+func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	return e.export(ctx, e.now(), md.DataPointCount(), func(at rows.Layout) (rows.Batch, error) {
+		return e.convert.Samples(md, at)
+	})
+}
+
+// ConsumeLogs takes nothing and says so: a sender that gets an error would send the same again.
+func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	n := ld.LogRecordCount()
+	e.count.receive(ctx, n, e.now())
+	e.settle(ctx, []rows.Loss{{Reason: "logs_not_supported", Count: n}})
+	return nil
+}
+
+// export converts a request and stores what became of it.
+func (e *exporterBase) export(ctx context.Context, now time.Time, n int, convert func(rows.Layout) (rows.Batch, error)) error {
+	e.count.receive(ctx, n, now)
+	at, err := e.partitions(ctx)
+	if err != nil {
+		return err
+	}
+	batch, err := convert(at)
+	if err != nil {
+		// The same request would fail the same way again.
+		e.count.drop(ctx, "not_encodable", n)
+		return consumererror.NewPermanent(err)
+	}
+	err = e.sender.send(ctx, batch.Records)
+	if ingest.IsPermanent(err) {
+		e.count.drop(ctx, "refused_by_kafka", batch.Rows)
+		return consumererror.NewPermanent(err)
+	}
+	if err != nil {
+		return err
+	}
+	e.count.sent(ctx, batch.Rows)
+	e.settle(ctx, batch.Losses)
+	return nil
+}
+
+// settle counts what was not taken and tells the sender.
+func (e *exporterBase) settle(ctx context.Context, losses []rows.Loss) {
+	for _, l := range losses {
+		if l.DeadLetter {
+			e.count.deadLetter(ctx, l.Reason, l.Count)
+		} else {
+			e.count.drop(ctx, l.Reason, l.Count)
+		}
+		if !l.Silent {
+			answers.FromContext(ctx).Reject(e.signal, l.Count, l.Reason)
+		}
+	}
+}
+
+// partitions asks Kafka once how many partitions the signal's topics have: the number is fixed when they are made.
+func (e *exporterBase) partitions(ctx context.Context) (rows.Layout, error) {
+	if at := e.layout.Load(); at != nil {
+		return *at, nil
+	}
+	var at rows.Layout
+	err := e.sender.try(ctx, func(ctx context.Context) error {
+		for topic, n := range e.topics(&at) {
+			var err error
+			if *n, err = e.client.Partitions(ctx, topic); err != nil {
+				return err
+			}
+			if *n == 0 {
+				return fmt.Errorf("topic %s has no partitions yet", topic)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return rows.Layout{}, err
+	}
+	e.layout.Store(&at)
+	return at, nil
+}
+
+func (e *exporterBase) topics(at *rows.Layout) map[string]*int {
+	if e.signal == pipeline.SignalMetrics {
+		return map[string]*int{wire.TopicSamples: &at.Samples}
+	}
+	return map[string]*int{wire.TopicCalls: &at.Calls, wire.TopicDeadLetter: &at.DeadLetters}
+}

@@ -1,0 +1,139 @@
+package join
+
+import (
+	"math"
+
+	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/schemas/columns"
+)
+
+const forever = math.MaxInt64
+
+// pending is a span whose story is not told yet: it waits for its parent, or for an answer from its peer.
+type pending struct {
+	origin  int32
+	next    int32 // next child of the same parent, or none
+	kind    schemas.Kind
+	done    bool
+	sent    bool // true: waits for an answer; false: waits for its parent
+	peer    columns.Peer
+	measure schemas.Measure
+}
+
+// generation is what was learnt from one stretch of the log. It is dropped as a whole.
+type generation struct {
+	spans   table
+	origins origins
+	pending []pending // in order of arrival, so that what they become is emitted in that order
+	waiting int       // of pending, how many are not done
+}
+
+func newGeneration() *generation {
+	return &generation{origins: origins{index: map[schemas.Origin]int32{}}}
+}
+
+func (g *generation) find(key uint64) *entry { return g.spans.find(key) }
+
+func (g *generation) keepWaiting(parent uint64, p pending) {
+	e := g.spans.put(parent)
+	p.next = e.waiting
+	e.waiting = g.keep(p)
+}
+
+func (g *generation) keepSent(key uint64, p pending) {
+	p.sent, p.next = true, none
+	g.spans.put(key).sent = g.keep(p)
+}
+
+func (g *generation) keep(p pending) int32 {
+	g.pending = append(g.pending, p)
+	g.waiting++
+	return int32(len(g.pending) - 1)
+}
+
+func (g *generation) done(i int32) {
+	if !g.pending[i].done {
+		g.pending[i].done = true
+		g.waiting--
+	}
+}
+
+// resolve tells the children that waited for the span under key whose instance is parent, and reports whether one of them answered for it
+// from another instance.
+func (g *generation) resolve(key uint64, parent schemas.Origin, out Output) (answered bool) {
+	e := g.spans.find(key)
+	if e == nil {
+		return false
+	}
+	for i := e.waiting; i != none; i = g.pending[i].next {
+		if p := &g.pending[i]; !p.done {
+			answered = emitCall(parent, g.origins.known[p.origin], p.kind, p.measure, out) || answered
+			g.done(i)
+		}
+	}
+	e.waiting = none
+	return answered
+}
+
+// answer drops the call to a declared peer that the span under key stands for.
+func (g *generation) answer(key uint64) {
+	if e := g.spans.find(key); e != nil && e.sent != none {
+		g.done(e.sent)
+		e.sent = none
+	}
+}
+
+// endBefore ends the spans that still wait and whose time is before end.
+func (g *generation) endBefore(end int64, out Output) {
+	if g.waiting == 0 {
+		return
+	}
+	for i := range g.pending {
+		p := &g.pending[i]
+		if p.done || p.measure.End >= end {
+			continue
+		}
+		g.done(int32(i))
+		from := g.origins.known[p.origin]
+		if p.sent {
+			out.Call(callOf(from, peerOf(from, p.peer), p.measure, schemas.ClientSpan))
+			continue
+		}
+		counted := p.kind.Receives()
+		if counted {
+			unknown := schemas.Origin{Workload: schemas.Workload{Tenant: from.Tenant, Name: schemas.UnknownCaller}}
+			out.Call(callOf(unknown, from, p.measure, schemas.ServerSpan))
+		}
+		out.Orphan(from, p.measure.End, counted)
+	}
+}
+
+// peerOf is the callee as its caller describes it. Without a namespace of its own it is looked for in the caller's.
+func peerOf(from schemas.Origin, p columns.Peer) schemas.Origin {
+	namespace := p.Namespace
+	if namespace == "" {
+		namespace = from.Namespace
+	}
+	return schemas.Origin{Workload: schemas.Workload{Tenant: from.Tenant, Cluster: from.Cluster, Namespace: namespace, Name: p.Name}}
+}
+
+// origins numbers the instances a generation heard from.
+type origins struct {
+	index map[schemas.Origin]int32
+	known []schemas.Origin
+}
+
+// add returns the number of each of the batch's origins.
+func (o *origins) add(batch []schemas.Origin) []int32 {
+	out := make([]int32, len(batch))
+	for i, origin := range batch {
+		n, ok := o.index[origin]
+		if !ok {
+			n = int32(len(o.known))
+			o.index[origin] = n
+			o.known = append(o.known, origin)
+		}
+		out[i] = n
+	}
+	return out
+}

@@ -1,0 +1,183 @@
+// Package join turns the spans of one source into calls.
+//
+// A call is seen by two spans, the caller's and the callee's, which may arrive in any order and more than once. A Joiner remembers
+// spans by identity (trace and span id) in two generations, which end at message offsets divisible by the generation length. What
+// it remembers is therefore a pure function of the log: a worker that starts again from an earlier offset (see Restart) comes to
+// the same calls at the same offsets. Neither time nor chance plays a part.
+//
+//   - A span whose identity is known is a duplicate.
+//   - A span whose parent belongs to another instance is a call from the parent's workload to its own, at the offset where the second
+//     of the two arrived. Within one instance it is inner work.
+//   - A span without a parent is a call from outside, unless its kind says that it did not receive anything.
+//   - A CLIENT or PRODUCER span that declares its peer, and that no span of another instance answers, is a call to that peer once its
+//     generation ends.
+//   - A span whose parent has not come when its generation ends is an orphan: of kind SERVER or CONSUMER a call from an unknown caller, else
+//     inner work.
+//
+// Identities are kept as 64-bit fingerprints: with a million spans remembered, two of them collide with a probability of 3e-8.
+package join
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/schemas/columns"
+)
+
+// DefaultGeneration is how many messages a generation spans.
+const DefaultGeneration = 1024
+
+// Output receives what a message leads to. All of it counts with the offset of that message.
+type Output interface {
+	// Call is one call, counted once.
+	Call(schemas.Call)
+	// Seen is one span: every message row ends here exactly once, whatever else it leads to.
+	Seen(from schemas.Origin, end int64, what Fate)
+	// Orphan is a span that ended without its parent.
+	Orphan(from schemas.Origin, end int64, counted bool)
+}
+
+// Fate says what became of a row.
+type Fate uint8
+
+// The fates of a row.
+const (
+	Fresh     Fate = iota // first time this identity is seen
+	Duplicate             // seen before
+	Lost                  // the record could not be used, see schemas.FlagLost
+)
+
+// Joiner joins one source. It is not safe for concurrent use.
+type Joiner struct {
+	length       int64
+	generation   int64 // number of the newer generation
+	newer, older *generation
+}
+
+// New returns a Joiner whose generations span length messages.
+func New(length int64) *Joiner {
+	return &Joiner{length: length, newer: newGeneration(), older: newGeneration()}
+}
+
+// Restart returns the offset from which a new Joiner must read so that it is exact for every message from next on: the beginning of
+// the generation two before that of the last message before next. The generation just before would bring back what is remembered, but
+// not which of it had been joined with the one before that; and whatever is wrong about the first generation read ends, uncounted, with
+// a message before next.
+func Restart(next, length int64) int64 {
+	return max(0, (next-1)/length-2) * length
+}
+
+// Message takes the spans of the message at offset. Offsets must rise.
+func (j *Joiner) Message(offset int64, batch columns.SpanBatch, out Output) {
+	j.advance(offset, out)
+	origins := j.newer.origins.add(batch.Origins)
+	for i := range batch.Spans {
+		s := &batch.Spans[i]
+		from := batch.Origins[s.Origin]
+		if s.Flags&schemas.FlagLost != 0 {
+			out.Seen(from, s.End, Lost)
+			continue
+		}
+		fate := Duplicate
+		if j.note(s, origins[s.Origin]) {
+			fate = Fresh
+			j.join(s, origins[s.Origin], batch.Peers[s.Peer], out)
+		}
+		out.Seen(from, s.End, fate)
+	}
+}
+
+// EndBefore ends everything that waits and whose time is before the given one, as a control message at offset demands. Identities
+// stay known.
+func (j *Joiner) EndBefore(offset, end int64, out Output) {
+	j.advance(offset, out)
+	j.older.endBefore(end, out)
+	j.newer.endBefore(end, out)
+}
+
+// advance ends the generations that are over before offset.
+func (j *Joiner) advance(offset int64, out Output) {
+	for g := offset / j.length; j.generation < g; j.generation++ {
+		j.older.endBefore(forever, out)
+		j.older, j.newer = j.newer, newGeneration()
+		if j.generation+2 < g { // nothing was remembered in between
+			j.generation = g - 2
+		}
+	}
+}
+
+// note remembers a span's identity in the newer generation and reports whether it is new.
+func (j *Joiner) note(s *columns.Span, origin int32) bool {
+	key := fingerprint(s.Trace, s.ID)
+	known := j.older.find(key)
+	e := j.newer.spans.put(key)
+	if e.origin != none {
+		return false
+	}
+	e.origin = origin
+	return known == nil || known.origin == none
+}
+
+// join matches a new span with its parent and with the children that wait for it.
+func (j *Joiner) join(s *columns.Span, origin int32, peer columns.Peer, out Output) {
+	key := fingerprint(s.Trace, s.ID)
+	here := j.newer.origins.known[origin]
+	answered := j.older.resolve(key, here, out)
+	answered = j.newer.resolve(key, here, out) || answered
+	if s.Kind.Sends() && peer != (columns.Peer{}) && !answered {
+		j.newer.keepSent(key, pending{origin: origin, kind: s.Kind, peer: peer, measure: s.Measure})
+	}
+	if !s.HasParent {
+		if s.Kind.Receives() || s.Kind == schemas.KindUnspecified {
+			out.Call(callOf(schemas.Origin{Workload: outside(here)}, here, s.Measure, schemas.ServerSpan))
+		}
+		return
+	}
+	parent := fingerprint(s.Trace, s.Parent)
+	for _, g := range [...]*generation{j.newer, j.older} {
+		if e := g.find(parent); e != nil && e.origin != none {
+			if emitCall(g.origins.known[e.origin], here, s.Kind, s.Measure, out) {
+				// The callee's own record tells more than its caller's.
+				j.newer.answer(parent)
+				j.older.answer(parent)
+			}
+			return
+		}
+	}
+	j.newer.keepWaiting(parent, pending{origin: origin, kind: s.Kind, measure: s.Measure})
+}
+
+// emitCall emits the call that a span with a known parent stands for, and reports whether it is one. A span that sends shows a call
+// that leaves the callee, not the one that came in.
+func emitCall(caller, callee schemas.Origin, kind schemas.Kind, m schemas.Measure, out Output) bool {
+	if caller == callee || kind.Sends() {
+		return false
+	}
+	out.Call(callOf(caller, callee, m, schemas.ServerSpan))
+	return true
+}
+
+func callOf(from, to schemas.Origin, m schemas.Measure, e schemas.Evidence) schemas.Call {
+	return schemas.Call{From: from, To: to, Measure: m, Evidence: e}
+}
+
+// outside is the caller of calls that enter the mesh at o: known only by the tenant whose telemetry shows it.
+func outside(o schemas.Origin) schemas.Workload {
+	return schemas.Workload{Tenant: o.Tenant, Name: schemas.Outside}
+}
+
+// fingerprint mixes a span's identity into 64 bits that are never 0, by the multiply-and-fold of wyhash.
+func fingerprint(trace schemas.TraceID, span schemas.SpanID) uint64 {
+	a := binary.LittleEndian.Uint64(trace[:8])
+	b := binary.LittleEndian.Uint64(trace[8:])
+	c := binary.LittleEndian.Uint64(span[:])
+	h := fold(a^0xa0761d6478bd642f, b^0xe7037ed1a0b428db)
+	h = fold(h^0x8ebc6af09c88c6e3, c^0x589965cc75374cc3)
+	return max(h, 1)
+}
+
+func fold(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
+}

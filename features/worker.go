@@ -1,0 +1,163 @@
+// Package features turns observations into windows: it joins spans to calls, adds them up by event time, and hands partial windows to
+// the store.
+//
+// A Worker owns some sources for as long as its session lasts. It reads, adds up, and about once a second makes everything it holds
+// durable (a flush), commits how far it is, and says so on weir.progress. It keeps nothing on disk: after a crash it reads the marks and
+// the log again and comes to the same counts.
+package features
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/store"
+)
+
+// Config says how a worker works.
+type Config struct {
+	Name          string        // of this worker, for progress records
+	FlushInterval time.Duration // longest time that something read stays unflushed
+	MaxRows       int           // rows held before an early flush
+	Generation    int64         // messages in a generation of the join
+	Lateness      time.Duration // subtracted from event time to get the watermark
+	Idle          time.Duration // after that long without data a source holds nobody back
+}
+
+// DefaultConfig returns the defaults that operators see.
+func DefaultConfig() Config {
+	return Config{
+		Name: "features", FlushInterval: time.Second, MaxRows: 200_000, Generation: 1024,
+		Lateness: 2 * time.Second, Idle: 10 * time.Second,
+	}
+}
+
+// Parts are what a worker works with.
+type Parts struct {
+	Consumer ingest.Consumer
+	Producer ingest.Producer // of dead letters and progress
+	Store    store.Writer
+	Metrics  *Metrics
+	Logger   *slog.Logger
+	Now      func() time.Time
+	// Ready is told nil when the worker has sources and a store that takes its flushes, else why not. It may be nil.
+	Ready func(error)
+}
+
+// Worker runs the stage.
+type Worker struct {
+	cfg   Config
+	parts Parts
+	count *counters
+}
+
+// New returns a worker.
+func New(cfg Config, parts Parts) *Worker {
+	if parts.Ready == nil {
+		parts.Ready = func(error) {}
+	}
+	return &Worker{cfg: cfg, parts: parts, count: &parts.Metrics.counters}
+}
+
+const (
+	retryMin = 100 * time.Millisecond
+	retryMax = 5 * time.Second
+	// drainTime bounds the last flush after the worker was told to stop.
+	drainTime = 10 * time.Second
+)
+
+// Run works until ctx ends. It then flushes and commits what it holds.
+func (w *Worker) Run(ctx context.Context) error {
+	wait := retryMin
+	for {
+		began := w.parts.Now()
+		err := w.session(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case ingest.IsPermanent(err):
+			return err
+		case errors.Is(err, ingest.ErrRevoked), errors.Is(err, store.ErrConflict):
+			w.parts.Logger.Info("Sources changed hands, starting again from the marks", "reason", err)
+		default:
+			w.parts.Logger.Warn("Features worker starts again", "error", err)
+		}
+		w.parts.Ready(err)
+		if w.parts.Now().Sub(began) > retryMax {
+			wait = retryMin
+		}
+		if pause(ctx, wait) != nil {
+			return nil
+		}
+		wait = min(2*wait, retryMax)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// session works on one assignment of sources.
+func (w *Worker) session(ctx context.Context) error {
+	s, err := w.parts.Consumer.Session(ctx)
+	if err != nil {
+		return fmt.Errorf("get sources: %w", err)
+	}
+	defer func() { _ = s.Close() }() // closing a session never fails in a way that matters here
+	run, err := w.begin(ctx, s)
+	if err != nil {
+		return err
+	}
+	w.parts.Ready(nil)
+	return run.loop(ctx)
+}
+
+// begin reads the marks and sets every source up.
+func (w *Worker) begin(ctx context.Context, s ingest.Session) (*run, error) {
+	var sources []schemas.Source
+	for _, a := range s.Assigned() {
+		sources = append(sources, a.Source)
+	}
+	marks, err := w.parts.Store.Marks(ctx, sources)
+	if err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	r := &run{Worker: w, session: s, sources: map[schemas.Source]*source{}}
+	for _, a := range s.Assigned() {
+		if err := checkLog(a, marks); err != nil {
+			return nil, err
+		}
+		if a.Position.Durable < a.First {
+			w.parts.Logger.Error("The log lost messages before they were counted: raise kafka.retention",
+				"source", a.Source, "from", a.Position.Durable, "to", a.First)
+			a.Position.Durable = a.First
+		}
+		a.Position.Restart = max(a.Position.Restart, a.First)
+		r.sources[a.Source] = newSource(a, w.cfg.Generation, marks)
+		w.parts.Logger.Debug("Source assigned", "source", a.Source, "restart", a.Position.Restart, "durable", a.Position.Durable, "end", a.End)
+	}
+	return r, nil
+}
+
+// checkLog refuses a log that is shorter than what was counted from it: new messages would hide behind old marks.
+func checkLog(a ingest.Assigned, marks schemas.Marks) error {
+	for mark, offset := range marks {
+		if mark.Source == a.Source.String() && offset >= a.End {
+			return ingest.Permanent{Err: fmt.Errorf(
+				"%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, or use a new data directory or cluster",
+				a.Source, a.End, mark.Table, offset)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/schemas"
+)
+
+// queued bounds the messages read ahead of Next, over all sources of a session.
+const queued = 64
+
+// session is one assignment: a fetcher for each source, feeding one bounded queue.
+type session struct {
+	client   *Client
+	owner    owner
+	assigned []ingest.Assigned
+	messages chan ingest.Message
+	revoked  <-chan struct{}
+	stop     context.CancelFunc
+	fetchers *errgroup.Group
+	done     <-chan struct{} // closed when a fetcher fails or the session is closed
+	close    sync.Once
+	onClose  func()
+}
+
+// owner is who commits, in the words of the Kafka protocol. Without a group coordinator the generation is -1.
+type owner struct {
+	group, member string
+	generation    int
+}
+
+// open starts reading the given partitions. revoked may be nil; onClose runs once.
+func (c *Client) open(o owner, topics map[string][]int, revoked <-chan struct{}, onClose func()) (*session, error) {
+	setup, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	assigned, err := c.assigned(setup, o.group, topics)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	fetchers, ctx := errgroup.WithContext(ctx)
+	s := &session{
+		client: c, owner: o, assigned: assigned, messages: make(chan ingest.Message, queued),
+		revoked: revoked, stop: stop, fetchers: fetchers, done: ctx.Done(), onClose: onClose,
+	}
+	for _, a := range assigned {
+		fetchers.Go(func() error { return c.fetch(ctx, a, s.messages) })
+	}
+	return s, nil
+}
+
+func (s *session) Assigned() []ingest.Assigned { return s.assigned }
+
+func (s *session) Next(ctx context.Context) (ingest.Message, error) {
+	select {
+	case <-s.revoked:
+		return ingest.Message{}, ingest.ErrRevoked
+	default:
+	}
+	select {
+	case m := <-s.messages:
+		return m, nil
+	case <-ctx.Done():
+		return ingest.Message{}, ctx.Err()
+	case <-s.revoked:
+		return ingest.Message{}, ingest.ErrRevoked
+	case <-s.done:
+		if err := s.fetchers.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			return ingest.Message{}, err
+		}
+		return ingest.Message{}, ingest.ErrRevoked
+	}
+}
+
+// Commit stores the restart offset as the group's offset and the durable one beside it, in the commit's metadata.
+func (s *session) Commit(ctx context.Context, source schemas.Source, p ingest.Position) error {
+	resp, err := s.client.kafka.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+		GroupID: s.owner.group, MemberID: s.owner.member, GenerationID: s.owner.generation,
+		Topics: map[string][]kafka.OffsetCommit{source.Topic: {{
+			Partition: source.Partition, Offset: p.Restart, Metadata: fmt.Sprintf("durable=%d", p.Durable),
+		}}},
+	})
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", source, s.client.explain(err))
+	}
+	for _, r := range resp.Topics[source.Topic] {
+		switch {
+		case errors.Is(r.Error, kafka.IllegalGeneration), errors.Is(r.Error, kafka.UnknownMemberId), errors.Is(r.Error, kafka.RebalanceInProgress):
+			return fmt.Errorf("commit %s: %w", source, ingest.ErrRevoked)
+		case r.Error != nil:
+			return fmt.Errorf("commit %s: %w", source, r.Error)
+		}
+	}
+	return nil
+}
+
+func (s *session) Close() error {
+	s.close.Do(func() {
+		s.stop()
+		_ = s.fetchers.Wait() // a fetcher's error was for Next; closing makes them all end with a cancelled context
+		if s.onClose != nil {
+			s.onClose()
+		}
+	})
+	return nil
+}
+
+// assigned asks where each partition stands: what is committed and what the log holds.
+func (c *Client) assigned(ctx context.Context, group string, topics map[string][]int) ([]ingest.Assigned, error) {
+	incarnation, err := c.ClusterID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	committed, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: topics})
+	if err == nil {
+		err = committed.Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, c.explain(err))
+	}
+	var out []ingest.Assigned
+	for topic, partitions := range topics {
+		bounds, err := c.Bounds(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range partitions {
+			if p >= len(bounds) {
+				return nil, fmt.Errorf("topic %s has %d partitions, partition %d was assigned", topic, len(bounds), p)
+			}
+			out = append(out, ingest.Assigned{
+				Source:   schemas.Source{Incarnation: incarnation, Topic: topic, Partition: p},
+				Position: position(committed.Topics[topic], p, bounds[p]),
+				First:    bounds[p].First, End: bounds[p].End, Partitions: len(bounds),
+			})
+		}
+	}
+	return out, nil
+}
+
+// position reads a commit back. Without one, work starts with the log.
+func position(committed []kafka.OffsetFetchPartition, id int, log Bounds) ingest.Position {
+	for _, p := range committed {
+		if p.Partition != id || p.Error != nil || p.CommittedOffset < 0 {
+			continue
+		}
+		at := ingest.Position{Restart: p.CommittedOffset, Durable: p.CommittedOffset}
+		var durable int64
+		if _, err := fmt.Sscanf(p.Metadata, "durable=%d", &durable); err == nil && durable > at.Restart {
+			at.Durable = durable
+		}
+		return at
+	}
+	return ingest.Position{Restart: log.First, Durable: log.First}
+}

@@ -1,0 +1,118 @@
+// Package config is the one configuration of Weir: every key that a file, the environment or a flag may set, with its type, default,
+// unit and meaning in one place, the struct tags of Config.
+//
+// It promises that a key nobody knows, a value of the wrong type and a combination that cannot work are errors that name the key, say
+// where it was set and say what to do; that all problems are reported together; and that what Explain prints can be loaded again.
+// Only cmd loads configuration; packages below it get the values they need as arguments. Everything here is safe for concurrent use:
+// a Config is a plain value and nothing is remembered between calls.
+package config
+
+import "time"
+
+// Config is everything that can be set. The tags are read by Keys: koanf is the key, doc and unit explain it, alias names a second
+// environment variable.
+type Config struct {
+	DataDir  string        `koanf:"data_dir" doc:"directory for everything Weir keeps; one process at a time uses it"`
+	Insecure bool          `koanf:"insecure" doc:"listen on non-loopback addresses without TLS"`
+	Wait     time.Duration `koanf:"wait" unit:"duration" doc:"how long a stage retries unreachable addresses at start before it exits"`
+
+	Log        Log        `koanf:"log" doc:"what Weir writes to standard error"`
+	TLS        TLS        `koanf:"tls" doc:"certificates (PEM files) for listeners and for connecting out"`
+	Ops        Ops        `koanf:"ops" doc:"the small HTTP server of every stage: /healthz, /readyz, /metrics"`
+	Collector  Collector  `koanf:"collector" doc:"where telemetry comes in"`
+	Kafka      Kafka      `koanf:"kafka" doc:"the log between the stages"`
+	Broker     Broker     `koanf:"broker" doc:"the embedded Kafka-protocol broker, used while kafka.addresses is empty"`
+	ClickHouse ClickHouse `koanf:"clickhouse" doc:"where windows and decisions are kept"`
+	Features   Features   `koanf:"features" doc:"how calls become windows"`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `koanf:"level" unit:"debug|info|warn|error" doc:"least severe message that is written"`
+	Format string `koanf:"format" unit:"text|json" doc:"form of a message"`
+}
+
+// TLS names certificates on disk.
+type TLS struct {
+	CertFile string `koanf:"cert_file" unit:"path" doc:"certificate that every listener shows; empty for plain text"`
+	KeyFile  string `koanf:"key_file" unit:"path" doc:"private key of cert_file"`
+	CAFile   string `koanf:"ca_file" unit:"path" doc:"authority to trust when connecting out, besides those of the system"`
+}
+
+// Ops is the operations endpoint of a stage.
+type Ops struct {
+	Listen string `koanf:"listen" unit:"host:port" doc:"address of /healthz, /readyz and /metrics; port 0 picks a free one"`
+}
+
+// Collector is the front door.
+type Collector struct {
+	GRPC           string   `koanf:"grpc" unit:"host:port" doc:"address for OTLP over gRPC"`
+	HTTP           string   `koanf:"http" unit:"host:port" doc:"address for OTLP over HTTP"`
+	MemoryLimitMiB int      `koanf:"memory_limit_mib" unit:"MiB" doc:"memory above which the collector refuses data (senders retry)"`
+	MaxRequestMiB  int      `koanf:"max_request_mib" unit:"MiB" doc:"largest request that is accepted"`
+	Attributes     []string `koanf:"attributes" doc:"attribute keys to let through besides the built-in allow-list"`
+	Tenant         string   `koanf:"tenant" doc:"tenant that all data of this collector belongs to; empty for none"`
+}
+
+// Kafka is the transport, external or embedded.
+type Kafka struct {
+	Addresses   []string      `koanf:"addresses" unit:"host:port" doc:"brokers to connect to; empty for the embedded one"`
+	TLS         bool          `koanf:"tls" doc:"connect to kafka.addresses with TLS"`
+	Partitions  int           `koanf:"partitions" doc:"partitions of a new topic; 0 for 4 (embedded) or 64; fixed once the topic exists"`
+	Replication int           `koanf:"replication" doc:"copies of a new topic; 0 for 1 (embedded) or 3"`
+	Compression string        `koanf:"compression" unit:"none|gzip|snappy|lz4|zstd" doc:"how batches are compressed"`
+	Retention   time.Duration `koanf:"retention" unit:"duration" doc:"how long a new topic keeps its records"`
+	Group       string        `koanf:"group" doc:"consumer group of the features stage"`
+}
+
+// Broker is the embedded broker.
+type Broker struct {
+	Listen string `koanf:"listen" unit:"host:port" doc:"address of the embedded broker; port 0 picks a free one"`
+	Sync   bool   `koanf:"sync" doc:"force each write to disk, so that a power cut loses nothing that was acknowledged"`
+}
+
+// ClickHouse is the store, external or embedded.
+type ClickHouse struct {
+	Address      string        `koanf:"address" unit:"host:port" doc:"HTTP interface to connect to; empty for the embedded engine"`
+	User         string        `koanf:"user" doc:"user to connect as"`
+	PasswordFile string        `koanf:"password_file" unit:"path" doc:"file that holds the password, so that it stays out of flags and logs"`
+	TLS          bool          `koanf:"tls" doc:"connect to clickhouse.address with TLS"`
+	Listen       string        `koanf:"listen" unit:"host:port" doc:"address of the embedded engine; port 0 picks a free one"`
+	Library      string        `koanf:"library" unit:"path" alias:"WEIR_CHDB_LIBRARY" doc:"libchdb, the embedded engine; empty to look in the usual places"`
+	MemoryMiB    int           `koanf:"memory_mib" unit:"MiB" doc:"memory the embedded engine may use"`
+	Retention    time.Duration `koanf:"retention" unit:"duration" doc:"how long windows are kept after they were stored"`
+	QueryTimeout time.Duration `koanf:"query_timeout" unit:"duration" doc:"longest a reading query may run"`
+}
+
+// Features shapes the windows.
+type Features struct {
+	FlushInterval time.Duration `koanf:"flush_interval" unit:"duration" doc:"how often partial windows are written to the store"`
+	Lateness      time.Duration `koanf:"lateness" unit:"duration" doc:"how far behind the newest event time a window stays open"`
+	Idle          time.Duration `koanf:"idle" unit:"duration" doc:"silence after which a partition no longer holds the others back"`
+	Generation    int           `koanf:"generation" unit:"messages" doc:"messages per generation of what a worker remembers for joins and duplicates"`
+	MaxRows       int           `koanf:"max_rows" unit:"rows" doc:"rows held in memory before an early write"`
+}
+
+// Default is the configuration when nothing is set: one machine, embedded parts, loopback only.
+func Default() Config {
+	return Config{
+		DataDir: "./weir-data",
+		Wait:    30 * time.Second,
+		Log:     Log{Level: "info", Format: "text"},
+		Ops:     Ops{Listen: "127.0.0.1:0"},
+		Collector: Collector{
+			GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
+			MemoryLimitMiB: 512, MaxRequestMiB: 16,
+		},
+		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, Group: "weir-features"},
+		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},
+		ClickHouse: ClickHouse{
+			Listen: "127.0.0.1:0", MemoryMiB: 2048,
+			Retention: 30 * 24 * time.Hour, QueryTimeout: time.Minute,
+		},
+		Features: Features{
+			FlushInterval: time.Second, Lateness: 2 * time.Second, Idle: 10 * time.Second,
+			Generation: 1024, MaxRows: 200_000,
+		},
+	}
+}

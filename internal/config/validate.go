@@ -1,0 +1,116 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Validate finds everything that cannot work, without touching the disk or the network. Its error joins one *KeyError per problem.
+func (c Config) Validate() error {
+	v := &validator{insecure: c.Insecure, tls: c.TLS.CertFile != ""}
+	v.notEmpty("data_dir", c.DataDir)
+	v.check("wait", c.Wait >= 0, "is %s: give a time of 0s or more", shortDuration(c.Wait))
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "text", "json")
+	v.check("tls.key_file", c.TLS.CertFile == "" || c.TLS.KeyFile != "", "is empty: tls.cert_file needs its private key")
+	v.check("tls.cert_file", c.TLS.KeyFile == "" || c.TLS.CertFile != "", "is empty: tls.key_file needs its certificate")
+	v.listen("ops.listen", c.Ops.Listen)
+	v.collector(c.Collector)
+	v.kafka(c.Kafka)
+	v.listen("broker.listen", c.Broker.Listen)
+	v.clickhouse(c.ClickHouse)
+	v.features(c.Features)
+	return errors.Join(v.errs...)
+}
+
+type validator struct {
+	insecure, tls bool
+	errs          []error
+}
+
+func (v *validator) collector(c Collector) {
+	v.listen("collector.grpc", c.GRPC)
+	v.listen("collector.http", c.HTTP)
+	v.between("collector.max_request_mib", c.MaxRequestMiB, 1, 1024)
+	v.between("collector.memory_limit_mib", c.MemoryLimitMiB, 32, 1<<20)
+	v.check("collector.memory_limit_mib", c.MemoryLimitMiB > c.MaxRequestMiB,
+		"is %d: it must be above collector.max_request_mib (%d), or no large request ever gets in", c.MemoryLimitMiB, c.MaxRequestMiB)
+	for i, a := range c.Attributes {
+		v.check("collector.attributes", a != "" && !strings.ContainsAny(a, " \t\r\n"), "has %q at place %d: give attribute keys without spaces", a, i+1)
+		v.check("collector.attributes", !slices.Contains(c.Attributes[:i], a), "has %q twice: remove one", a)
+	}
+}
+
+func (v *validator) kafka(c Kafka) {
+	embedded := len(c.Addresses) == 0
+	for i, a := range c.Addresses {
+		v.dial("kafka.addresses", a)
+		v.check("kafka.addresses", !slices.Contains(c.Addresses[:i], a), "has %q twice: remove one", a)
+	}
+	v.check("kafka.tls", !c.TLS || !embedded, "is true, but kafka.addresses is empty: name the brokers, or leave it out for the embedded one")
+	v.between("kafka.partitions", c.Partitions, 0, 4096)
+	v.between("kafka.replication", c.Replication, 0, 16)
+	v.check("kafka.replication", !embedded || c.Replication <= 1,
+		"is %d, but the embedded broker keeps one copy: use 0 or 1, or set kafka.addresses", c.Replication)
+	v.oneOf("kafka.compression", c.Compression, "none", "gzip", "snappy", "lz4", "zstd")
+	v.check("kafka.retention", c.Retention >= time.Minute, "is %s: give 1m or more", shortDuration(c.Retention))
+	v.notEmpty("kafka.group", c.Group)
+}
+
+func (v *validator) clickhouse(c ClickHouse) {
+	embedded := c.Address == ""
+	if !embedded {
+		v.dial("clickhouse.address", c.Address)
+	}
+	v.check("clickhouse.tls", !c.TLS || !embedded, "is true, but clickhouse.address is empty: name the server, or leave it out for the embedded engine")
+	v.check("clickhouse.user", c.User == "" || !embedded, "is set, but clickhouse.address is empty: the embedded engine has no users; remove it or name the server")
+	v.check("clickhouse.password_file", c.PasswordFile == "" || c.User != "", "is set without clickhouse.user: name the user too")
+	v.listen("clickhouse.listen", c.Listen)
+	v.between("clickhouse.memory_mib", c.MemoryMiB, 256, 1<<24)
+	v.check("clickhouse.retention", c.Retention >= time.Hour, "is %s: give 1h or more", shortDuration(c.Retention))
+	v.positive("clickhouse.query_timeout", c.QueryTimeout)
+}
+
+func (v *validator) features(c Features) {
+	v.check("features.flush_interval", c.FlushInterval >= 10*time.Millisecond, "is %s: give 10ms or more", shortDuration(c.FlushInterval))
+	v.check("features.lateness", c.Lateness >= 0, "is %s: give 0s or more", shortDuration(c.Lateness))
+	v.positive("features.idle", c.Idle)
+	v.between("features.generation", c.Generation, 1, 1<<24)
+	v.between("features.max_rows", c.MaxRows, 1, 1<<28)
+}
+
+func (v *validator) check(key string, ok bool, format string, args ...any) {
+	if !ok {
+		v.errs = append(v.errs, &KeyError{Key: key, Problem: key + " " + fmt.Sprintf(format, args...)})
+	}
+}
+
+func (v *validator) notEmpty(key, value string) {
+	v.check(key, strings.TrimSpace(value) != "", "is empty: give it a value or remove it to get the default")
+}
+
+func (v *validator) oneOf(key, value string, allowed ...string) {
+	v.check(key, slices.Contains(allowed, value), "is %q: use one of %s", value, strings.Join(allowed, ", "))
+}
+
+func (v *validator) between(key string, value, low, high int) {
+	v.check(key, value >= low && value <= high, "is %d: give a number from %d to %d", value, low, high)
+}
+
+func (v *validator) positive(key string, value time.Duration) {
+	v.check(key, value > 0, "is %s: give a time above 0s", shortDuration(value))
+}
+
+func (v *validator) listen(key, addr string) {
+	if err := CheckListen(addr, v.insecure, v.tls); err != nil {
+		v.check(key, false, "cannot be used: %s", err)
+	}
+}
+
+func (v *validator) dial(key, addr string) {
+	host, port, err := splitAddress(addr)
+	v.check(key, err == nil && host != "" && port != 0, "has %q: write host:port", addr)
+}

@@ -1,0 +1,41 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Progress is what a features worker says about one source on weir.progress, as JSON, about once a second. It goes to every
+// partition of the topic, because each shard of decision workers needs all of them.
+type Progress struct {
+	Source    string `json:"source"`
+	Worker    string `json:"worker"`
+	Time      int64  `json:"time"`      // when it was said, Unix ns, worker's clock
+	Next      int64  `json:"next"`      // first offset not yet read
+	Durable   int64  `json:"durable"`   // every message below this offset is counted and durable
+	End       int64  `json:"end"`       // log end offset as last seen; lag = End - Durable
+	Watermark int64  `json:"watermark"` // event time, Unix ns; 0 = nothing seen yet
+	Idle      bool   `json:"idle"`      // the source does not hold others back
+	LastData  int64  `json:"last_data"` // when the last message arrived, Unix ns, worker's clock; 0 = never
+}
+
+// Encode returns the record's value.
+func (p Progress) Encode() ([]byte, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode progress of %s: %w", p.Source, err)
+	}
+	return b, nil
+}
+
+// DecodeProgress reads what Encode wrote.
+func DecodeProgress(value []byte) (Progress, error) {
+	var p Progress
+	if err := json.Unmarshal(value, &p); err != nil {
+		return p, fmt.Errorf("decode progress: %w", err)
+	}
+	if p.Source == "" {
+		return p, fmt.Errorf("decode progress: no source")
+	}
+	return p, nil
+}
