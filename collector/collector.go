@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -12,6 +13,9 @@ import (
 
 	"github.com/weirmesh/weir/collector/answers"
 )
+
+// ErrStopped says that a collector ended though nobody asked: a listener failed. Its log names the cause.
+var ErrStopped = errors.New("the collector stopped by itself, its log says why")
 
 // Collector takes OTLP and writes to Kafka. It runs once.
 type Collector struct {
@@ -33,12 +37,13 @@ func New(cfg Config) (*Collector, error) {
 		logger = zap.New(&core{handler: cfg.Logger.Handler()})
 	}
 	c := &Collector{ready: make(chan struct{})}
-	// A reload starts the parts anew, so the extension may call more than once.
+	// SIGHUP has the parts built anew, so the extension may call more than once.
 	announce := sync.OnceFunc(func() { close(c.ready) })
+	own := Telemetry(logger, cfg.Registerer)
 	c.service, err = otelcol.NewCollector(otelcol.CollectorSettings{
 		BuildInfo: component.BuildInfo{Command: "weir collector", Description: "Weir collector", Version: "latest"},
 		Factories: func() (otelcol.Factories, error) {
-			return Components(Telemetry(logger, cfg.Registerer), answers.WithReady(announce))
+			return Components(own, answers.WithReady(announce))
 		},
 		ConfigProviderSettings:  provider(text),
 		DisableGracefulShutdown: true, // the caller's context ends it
@@ -59,6 +64,9 @@ func (c *Collector) Ready() <-chan struct{} { return c.ready }
 func (c *Collector) Run(ctx context.Context) error {
 	if err := c.service.Run(ctx); err != nil {
 		return fmt.Errorf("run collector: %w", err)
+	}
+	if ctx.Err() == nil {
+		return ErrStopped
 	}
 	return nil
 }

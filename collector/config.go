@@ -3,6 +3,7 @@ package collector
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -23,6 +24,8 @@ type Config struct {
 	MemoryLimitMiB int // of the whole process; above it, requests are refused and come again
 	MaxRequestMiB  int // the largest request taken, after decompression
 
+	Drain time.Duration // how long requests that wait for Kafka may go on after the collector was told to stop
+
 	KafkaAddresses []string
 	KafkaTLS       bool
 	KafkaCAFile    string // "" = the system's certificates
@@ -37,7 +40,10 @@ type Config struct {
 
 // DefaultConfig returns the configuration in which only the Kafka addresses are missing. It listens on loopback.
 func DefaultConfig() Config {
-	return Config{GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318", MemoryLimitMiB: 1024, MaxRequestMiB: 20}
+	return Config{
+		GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
+		MemoryLimitMiB: 1024, MaxRequestMiB: 20, Drain: 10 * time.Second,
+	}
 }
 
 // Validate says what is wrong with the configuration.

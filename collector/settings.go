@@ -16,13 +16,19 @@ type tree = map[string]any
 // configuration returns the Collector's configuration file. Values are encoded, never pasted, so that no value can add a key; JSON is
 // YAML.
 func (c Config) configuration() (string, error) {
-	pipeline := tree{"receivers": []string{"otlp"}, "processors": []string{"memory_limiter"}, "exporters": []string{"weir"}}
-	text, err := json.Marshal(tree{
-		"extensions": tree{"weir_answers": tree{}},
-		"receivers":  tree{"otlp": tree{"protocols": c.protocols()}},
-		"processors": tree{"memory_limiter": tree{
+	pipelines, limiters := tree{}, tree{}
+	for _, signal := range []string{"traces", "metrics", "logs"} {
+		// A limiter for each signal: one that several pipelines share is started by each, which races with its own ticker.
+		limiter := "memory_limiter/" + signal
+		limiters[limiter] = tree{
 			"check_interval": "1s", "limit_mib": c.MemoryLimitMiB, "spike_limit_mib": c.MemoryLimitMiB / 5,
-		}},
+		}
+		pipelines[signal] = tree{"receivers": []string{"otlp"}, "processors": []string{limiter}, "exporters": []string{"weir"}}
+	}
+	text, err := json.Marshal(tree{
+		"extensions": tree{"weir_answers": tree{"drain": c.Drain.String()}},
+		"receivers":  tree{"otlp": tree{"protocols": c.protocols()}},
+		"processors": limiters,
 		"exporters": tree{"weir": tree{
 			"addresses":   c.KafkaAddresses,
 			"tls":         tree{"enabled": c.KafkaTLS, "ca_file": c.KafkaCAFile},
@@ -32,7 +38,7 @@ func (c Config) configuration() (string, error) {
 		}},
 		"service": tree{
 			"extensions": []string{"weir_answers"},
-			"pipelines":  tree{"traces": pipeline, "metrics": pipeline, "logs": pipeline},
+			"pipelines":  pipelines,
 		},
 	})
 	if err != nil {

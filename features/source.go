@@ -71,7 +71,7 @@ func (s *source) takeSpans(m ingest.Message, now time.Time, count *counters) err
 	return nil
 }
 
-// observe moves the source's event time: the clock by each instance's latest event, the silence by the message's middle one.
+// observe moves the source's event time: the clock by each instance's latest event, the silence by all events.
 func (s *source) observe(batch columns.SpanBatch, now time.Time) {
 	latest := make([]int64, len(batch.Origins))
 	events := make([]int64, len(batch.Spans))
@@ -84,7 +84,7 @@ func (s *source) observe(batch columns.SpanBatch, now time.Time) {
 		s.clock.Observe(o.Key()+"/"+o.Instance, event, now)
 	}
 	slices.Sort(events)
-	from, to, ended := s.silence.Observe(events[len(events)/2])
+	from, to, ended := s.silence.Observe(events)
 	if ended {
 		s.gap(schemas.Gap{From: from, To: to, Kind: schemas.GapQuiet, Detail: "no traffic, or no telemetry"})
 	}

@@ -37,6 +37,20 @@ func (m MeasureID) String() string {
 	}[m]
 }
 
+// Measures lists the measures that windows of a subject keep. What is known of single records, whatever became of them, has a workload
+// but no edge.
+func (s Subject) Measures() []MeasureID {
+	last := MeasureCount
+	if s == EdgeWindows {
+		last = Spans
+	}
+	all := make([]MeasureID, last)
+	for i := range all {
+		all[i] = MeasureID(i)
+	}
+	return all
+}
+
 // Dimensions lists the columns that tell one window of a subject from another, without its start.
 func (s Subject) Dimensions() []string {
 	workload := []string{"cluster", "region", "namespace", "workload", "version"}

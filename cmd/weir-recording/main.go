@@ -44,24 +44,24 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):
-		fmt.Fprintln(stderr, "weir-recording:", err)
+		_, _ = fmt.Fprintln(stderr, "weir-recording:", err)
 		return 4
 	default:
-		fmt.Fprintln(stderr, "weir-recording:", err)
+		_, _ = fmt.Fprintln(stderr, "weir-recording:", err)
 		return 1
 	}
 }
 
 func dispatch(args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
+		_, _ = fmt.Fprint(stderr, usage)
 		return fmt.Errorf("%w: no command", errUsage)
 	}
 	commands := map[string]func([]string, io.Writer) error{"generate": generate, "mutate": mutate, "count": count}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
-		fmt.Fprint(stdout, usage)
-		return nil
+		_, err := fmt.Fprint(stdout, usage)
+		return err
 	}
 	command, ok := commands[args[0]]
 	if !ok {
@@ -77,13 +77,13 @@ func parse(fs *flag.FlagSet, args []string, stdout io.Writer, example string, na
 	for {
 		err := fs.Parse(args)
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(stdout, "usage: weir-recording %s %s [flags]\nexample: %s\n\n", fs.Name(), strings.Join(names, " "), example)
+			_, _ = fmt.Fprintf(stdout, "usage: weir-recording %s %s [flags]\nexample: %s\n\n", fs.Name(), strings.Join(names, " "), example)
 			fs.SetOutput(stdout)
 			fs.PrintDefaults()
 			return nil, err
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %v", errUsage, fs.Name(), err)
+			return nil, fmt.Errorf("%w: %s: %w", errUsage, fs.Name(), err)
 		}
 		if fs.NArg() == 0 {
 			break
@@ -119,7 +119,7 @@ func generate(args []string, stdout io.Writer) error {
 		return fmt.Errorf("%w: generate needs --out and a --format of nezha or otlp-json", errUsage)
 	}
 	if cfg.Start, err = time.Parse(time.RFC3339, *start); err != nil {
-		return fmt.Errorf("%w: --start: %v", errUsage, err)
+		return fmt.Errorf("%w: --start: %w", errUsage, err)
 	}
 	day, err := recording.Generate(cfg)
 	if errors.Is(err, recording.ErrConfig) {

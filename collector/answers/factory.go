@@ -10,6 +10,7 @@ package answers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -36,7 +37,11 @@ func NewFactory(opts ...Option) extension.Factory {
 		component.MustNewType("weir_answers"),
 		func() component.Config { return &Config{Drain: 10 * time.Second} },
 		func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
-			return newAnswers(cfg.(*Config), set.Logger, o.ready), nil
+			own, ok := cfg.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("weir_answers got a configuration of type %T", cfg)
+			}
+			return newAnswers(own, set.Logger, o.ready), nil
 		},
 		component.StabilityLevelBeta,
 	)

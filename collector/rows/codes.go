@@ -16,7 +16,7 @@ func grpcCode(v pcommon.Value) int64 {
 		}
 		return n
 	}
-	switch strings.ToUpper(text(v)) {
+	switch strings.ToUpper(cut(text(v), len("FAILED_PRECONDITION")+1)) {
 	case "OK":
 		return 0
 	case "CANCELLED", "CANCELED":
@@ -57,6 +57,9 @@ func grpcCode(v pcommon.Value) int64 {
 
 // flagsOfEnvoy reads Envoy's response flags, for example "UF,URX" or "-".
 func flagsOfEnvoy(list string) schemas.Flags {
+	if list == "" {
+		return 0
+	}
 	var out schemas.Flags
 	for flag := range strings.SplitSeq(list, ",") {
 		switch strings.TrimSpace(flag) {

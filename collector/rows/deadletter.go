@@ -48,8 +48,12 @@ func deadLetter(span ptrace.Span, from schemas.Origin, reason string) (ingest.Re
 	rs := td.ResourceSpans().AppendEmpty()
 	who := rs.Resource().Attributes()
 	for _, pair := range [...][2]string{
-		{"service.name", from.Name}, {"service.version", from.Version}, {"service.instance.id", from.Instance},
-		{"k8s.namespace.name", from.Namespace}, {"k8s.cluster.name", from.Cluster}, {"cloud.region", from.Region},
+		{"service.name", from.Name},
+		{"service.version", from.Version},
+		{"service.instance.id", from.Instance},
+		{"k8s.namespace.name", from.Namespace},
+		{"k8s.cluster.name", from.Cluster},
+		{"cloud.region", from.Region},
 	} {
 		if pair[1] != "" {
 			who.PutStr(pair[0], pair[1])

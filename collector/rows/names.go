@@ -65,6 +65,9 @@ func text(v pcommon.Value) string {
 	return ""
 }
 
+// maxDigits is the longest text that is read as a number: errors of strconv keep a copy of what they could not read.
+const maxDigits = 20
+
 // whole returns an attribute that holds a whole number, or a text that is one, if it is not negative; else -1.
 func whole(v pcommon.Value) int64 {
 	var n int64
@@ -72,6 +75,9 @@ func whole(v pcommon.Value) int64 {
 	case pcommon.ValueTypeInt:
 		n = v.Int()
 	case pcommon.ValueTypeStr:
+		if len(v.Str()) > maxDigits {
+			return -1
+		}
 		var err error
 		if n, err = strconv.ParseInt(v.Str(), 10, 64); err != nil {
 			return -1

@@ -51,8 +51,8 @@ func (b *Batch) lose(l Loss) {
 // Converter turns requests into messages. It is safe for concurrent use.
 type Converter struct {
 	tenant   string
-	kept     []string // sorted
-	builders sync.Pool
+	kept     []string  // sorted
+	builders sync.Pool // of empty *columns.SpanBuilder
 }
 
 // New returns a converter.
@@ -60,10 +60,17 @@ func New(cfg Config) *Converter {
 	kept := append(KeptAttributes(), cfg.Attributes...)
 	slices.Sort(kept)
 	return &Converter{
-		tenant:   name(cfg.Tenant),
-		kept:     slices.Compact(kept),
-		builders: sync.Pool{New: func() any { return columns.NewSpanBuilder() }},
+		tenant: name(cfg.Tenant),
+		kept:   slices.Compact(kept),
 	}
+}
+
+// builder returns an empty builder, an old one if there is one.
+func (c *Converter) builder() *columns.SpanBuilder {
+	if b, ok := c.builders.Get().(*columns.SpanBuilder); ok {
+		return b
+	}
+	return columns.NewSpanBuilder()
 }
 
 // dataHeaders are the headers of a message that tell about its rows.

@@ -124,7 +124,7 @@ func (r *spanRun) route(f *facts) string {
 	if known, ok := r.routes[key]; ok {
 		return known
 	}
-	route := name(cut(service, schemas.MaxName) + "/" + method)
+	route := name(cut(service, schemas.MaxName) + "/" + cut(method, schemas.MaxName))
 	if r.routes == nil {
 		r.routes = map[[2]string]string{}
 	}
@@ -143,7 +143,7 @@ func (r *spanRun) put(partition int, row columns.Span, from schemas.Origin, peer
 		}
 	}
 	if m.rows == nil {
-		m.rows = r.builders.Get().(*columns.SpanBuilder)
+		m.rows = r.builder()
 		m.key = row.Trace
 	}
 	m.rows.Append(row, from, peer)

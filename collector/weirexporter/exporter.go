@@ -41,7 +41,11 @@ type (
 	logsExporter    struct{ *exporterBase }
 )
 
-func newExporter(set exporter.Settings, cfg *Config, signal pipeline.Signal) (*exporterBase, error) {
+func newExporter(set exporter.Settings, given component.Config, signal pipeline.Signal) (*exporterBase, error) {
+	cfg, ok := given.(*Config)
+	if !ok {
+		return nil, fmt.Errorf("weir exporter got a configuration of type %T", given)
+	}
 	count, err := newCounters(set.MeterProvider, signal)
 	if err != nil {
 		return nil, err

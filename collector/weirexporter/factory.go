@@ -25,7 +25,7 @@ func NewFactory() exporter.Factory {
 }
 
 func createTraces(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	e, err := newExporter(set, cfg.(*Config), pipeline.SignalTraces)
+	e, err := newExporter(set, cfg, pipeline.SignalTraces)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func createTraces(_ context.Context, set exporter.Settings, cfg component.Config
 }
 
 func createMetrics(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-	e, err := newExporter(set, cfg.(*Config), pipeline.SignalMetrics)
+	e, err := newExporter(set, cfg, pipeline.SignalMetrics)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func createMetrics(_ context.Context, set exporter.Settings, cfg component.Confi
 }
 
 func createLogs(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	e, err := newExporter(set, cfg.(*Config), pipeline.SignalLogs)
+	e, err := newExporter(set, cfg, pipeline.SignalLogs)
 	if err != nil {
 		return nil, err
 	}

@@ -10,30 +10,32 @@ const (
 	quietFactor = 20
 	// stepWeight is the weight of the newest step in the moving average of steps.
 	stepWeight = 1.0 / 64
+	// tail is the part of a message's events, at either end, that may be hosts with wrong clocks.
+	tail = 0.05
 )
 
 // Silence finds stretches of event time in which a source said nothing although it usually does. It depends on the messages alone.
 type Silence struct {
-	latest int64
+	latest int64   // event time that was reached, Unix ns
 	step   float64 // moving average of the steps that event time takes, ns
 }
 
-// Observe takes the middle event time of the next message (Unix ns) and returns the silence that it ends, if it ends one.
-func (s *Silence) Observe(event int64) (from, to int64, ended bool) {
+// Observe takes the event times of the next message, sorted (Unix ns, at least one), and returns the silence that it ends, if it ends
+// one.
+func (s *Silence) Observe(events []int64) (from, to int64, ended bool) {
+	cut := int(tail * float64(len(events)))
+	first, last := events[cut], events[len(events)-1-cut]
 	before := s.latest
-	if event <= before {
+	s.latest = max(s.latest, last)
+	step := float64(first - before)
+	if before == 0 || step <= 0 {
 		return 0, 0, false
 	}
-	s.latest = event
-	if before == 0 {
-		return 0, 0, false
+	if step > float64(quietAfter) && step > quietFactor*s.step {
+		return before, first, true
 	}
-	step := float64(event - before)
-	ended = step > float64(quietAfter) && step > quietFactor*s.step
-	if !ended {
-		s.step += stepWeight * (step - s.step)
-	}
-	return before, event, ended
+	s.step += stepWeight * (step - s.step)
+	return 0, 0, false
 }
 
 // End says that the stream was ended on purpose: the next message begins a new one.

@@ -119,7 +119,7 @@ func (c *Client) assigned(ctx context.Context, group string, topics map[string][
 		return nil, err
 	}
 	committed, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: topics})
-	if err == nil {
+	if err == nil && !errors.Is(committed.Error, kafka.GroupIdNotFound) { // a group that never committed
 		err = committed.Error
 	}
 	if err != nil {

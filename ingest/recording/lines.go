@@ -25,7 +25,7 @@ func eachLine(ctx context.Context, f file, read *atomic.Int64, fn func(no int, l
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // only read
 	src := &source{ctx: ctx, in: in, read: read}
 	lines := &lineReader{}
 	if err := lines.open(src); err != nil {

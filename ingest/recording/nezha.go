@@ -147,12 +147,12 @@ func copyID(dst, id []byte) {
 	}
 	if len(dst) == 8 {
 		h := fnv.New64a()
-		h.Write(id)
+		_, _ = h.Write(id) // never fails
 		h.Sum(dst[:0])
 		return
 	}
 	h := fnv.New128a()
-	h.Write(id)
+	_, _ = h.Write(id)
 	h.Sum(dst[:0])
 }
 

@@ -224,7 +224,7 @@ func TestRequestsStop(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a_trace.csv", strings.Repeat("1,2,root,p,x,1,2,1\n", 3000))
 	rec := open(t, dir, recording.Nezha)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	seen := 0
 	var last error
@@ -236,7 +236,7 @@ func TestRequestsStop(t *testing.T) {
 	if seen != 2 || !errors.Is(last, context.Canceled) {
 		t.Errorf("%d rounds, last error %v, want one request and then the cancellation", seen, last)
 	}
-	for range rec.Requests(context.Background(), recording.ReadConfig{}) {
+	for range rec.Requests(t.Context(), recording.ReadConfig{}) {
 		seen++
 		break // must not go on calling
 	}

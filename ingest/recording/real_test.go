@@ -1,7 +1,6 @@
 package recording_test
 
 import (
-	"context"
 	"path/filepath"
 	"testing"
 
@@ -72,7 +71,7 @@ func BenchmarkOTLPJSON(b *testing.B) {
 func benchmark(b *testing.B, rec *recording.Recording) {
 	spans := 0
 	for b.Loop() {
-		for req, err := range rec.Requests(context.Background(), recording.ReadConfig{}) {
+		for req, err := range rec.Requests(b.Context(), recording.ReadConfig{}) {
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -112,7 +112,7 @@ func digestFile(w io.Writer, f file) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // only read
 	info, err := in.Stat()
 	if err != nil {
 		return err

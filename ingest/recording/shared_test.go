@@ -3,7 +3,6 @@ package recording_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,7 +53,7 @@ func readAll(t testing.TB, rec *recording.Recording, skip int) ([]recording.Requ
 	var reqs []recording.Request
 	var bad []recording.BadRow
 	cfg := recording.ReadConfig{Skip: skip, Bad: func(b recording.BadRow) { bad = append(bad, b) }}
-	for req, err := range rec.Requests(context.Background(), cfg) {
+	for req, err := range rec.Requests(t.Context(), cfg) {
 		if err != nil {
 			t.Fatal(err)
 		}

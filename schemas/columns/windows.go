@@ -21,7 +21,7 @@ func Windows(subject schemas.Subject) *arrow.Schema {
 	}
 	fields = append(fields, column("source", arrow.BinaryTypes.String, ""),
 		column("first_offset", p.Int64, "Kafka offset"), column("last_offset", p.Int64, "Kafka offset"))
-	for m := range schemas.MeasureCount {
+	for _, m := range subject.Measures() {
 		fields = append(fields, column(m.String(), p.Uint64, ""))
 	}
 	fields = append(fields, column("evidence", p.Uint8, "bits, see schemas.Evidence"),
@@ -64,8 +64,8 @@ func appendPartial(b *array.RecordBuilder, subject schemas.Subject, p *schemas.P
 	next().(*array.StringBuilder).Append(p.Source)
 	next().(*array.Int64Builder).Append(p.FirstOffset)
 	next().(*array.Int64Builder).Append(p.LastOffset)
-	for _, value := range p.Measures {
-		next().(*array.Uint64Builder).Append(value)
+	for _, m := range subject.Measures() {
+		next().(*array.Uint64Builder).Append(p.Measures[m])
 	}
 	next().(*array.Uint8Builder).Append(uint8(p.Evidence))
 	histogram := next().(*array.MapBuilder)

@@ -45,7 +45,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMMDD(window_start)
 ORDER BY (workload, namespace, cluster, tenant, region, version, window_start, source)
 TTL stored + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild';
+SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild', fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS weir.service_1m AS weir.service_10s;
 ALTER TABLE weir.service_1m MODIFY TTL stored + INTERVAL 90 DAY;
@@ -95,7 +95,7 @@ PARTITION BY toYYYYMMDD(window_start)
 ORDER BY (destination_workload, source_workload, destination_namespace, source_namespace, destination_cluster, source_cluster, tenant,
           destination_region, source_region, destination_version, source_version, window_start, source)
 TTL stored + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild';
+SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild', fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS weir.edge_1m AS weir.edge_10s;
 ALTER TABLE weir.edge_1m MODIFY TTL stored + INTERVAL 90 DAY;
@@ -144,7 +144,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMMDD(window_start)
 ORDER BY (workload, namespace, cluster, tenant, region, version, instance, window_start, source)
 TTL stored + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild';
+SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild', fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS weir.instance_1m AS weir.instance_10s;
 ALTER TABLE weir.instance_1m MODIFY TTL stored + INTERVAL 90 DAY;

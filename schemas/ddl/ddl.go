@@ -67,7 +67,7 @@ func read(name string) (Migration, error) {
 		return Migration{}, err
 	}
 	var sql bytes.Buffer
-	if err := t.Execute(&sql, map[string]any{"Resolutions": resolutions()}); err != nil {
+	if err := t.Execute(&sql, map[string]any{"Resolutions": resolutions(), "Tables": schemas.Tables()}); err != nil {
 		return Migration{}, err
 	}
 	m := Migration{Version: version, Name: strings.TrimSuffix(name, ".sql")}

@@ -70,7 +70,7 @@ func readLines(path string, fn func(no int, line string) bool, bad *int) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	in := bufio.NewReader(f)
 	if magic, _ := in.Peek(2); string(magic) == "\x1f\x8b" {
 		zip, err := gzip.NewReader(in)

@@ -82,18 +82,16 @@ func otlpLineCounts(c *counter, line string) bool {
 func otlpObserved(resource otlpAttributes, s otlpReadSpan) observed {
 	o := observed{
 		trace: strings.ToLower(s.TraceID), id: strings.ToLower(s.SpanID), parent: strings.ToLower(s.ParentSpanID),
-		workload: resource.text("service.name"), instance: resource.text("k8s.pod.name"),
-		kind: kindOf(string(s.Kind)), failed: failedOTLP(s), peer: s.Attributes.text("service.peer.name"),
+		workload: resource.text("service.name"),
+		kind:     kindOf(string(s.Kind)), failed: failedOTLP(s), peer: s.Attributes.text("service.peer.name"),
 	}
 	if strings.Trim(o.parent, "0") == "" {
 		o.parent = ""
 	}
-	if o.instance == "" {
-		o.instance = resource.text("service.instance.id")
+	for _, key := range []string{"service.instance.id", "k8s.pod.uid", "k8s.pod.name", "container.id", "host.name"} {
+		o.instance = cmp.Or(o.instance, resource.text(key))
 	}
-	if o.instance == "" {
-		o.instance = o.workload
-	}
+	o.instance = cmp.Or(o.instance, o.workload)
 	if o.peer == "" {
 		o.peer = s.Attributes.text("peer.service")
 	}

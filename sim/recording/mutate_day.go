@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -75,12 +74,15 @@ func tornError(torn int) error {
 func (d *nezhaDay) write(outDir string) error {
 	for _, f := range d.files {
 		err := writeFile(filepath.Join(outDir, "trace", f.name+"_trace.csv.gz"), func(w io.Writer) error {
-			out := bufio.NewWriter(w)
-			out.WriteString(nezhaHeader + "\n")
-			for _, r := range f.rows {
-				out.WriteString(strings.Join(r.fields, ",") + "\n")
+			if _, err := io.WriteString(w, nezhaHeader+"\n"); err != nil {
+				return err
 			}
-			return out.Flush()
+			for _, r := range f.rows {
+				if _, err := io.WriteString(w, strings.Join(r.fields, ",")+"\n"); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return err

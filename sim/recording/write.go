@@ -22,9 +22,13 @@ func (d *Day) WriteNezha(dir string) error {
 		}
 		name := d.start.Add(time.Duration(i) * time.Minute).Format("15_04")
 		err := writeFile(filepath.Join(dir, "trace", name+"_trace.csv.gz"), func(w io.Writer) error {
-			fmt.Fprintln(w, nezhaHeader)
+			if _, err := io.WriteString(w, nezhaHeader+"\n"); err != nil {
+				return err
+			}
 			for _, s := range spans {
-				fmt.Fprintln(w, nezhaRow(s))
+				if _, err := io.WriteString(w, nezhaRow(s)+"\n"); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -44,9 +48,8 @@ func nezhaRow(s *span) string {
 	return fmt.Sprintf("%016x%016x,%016x,%s,%s,%s,%d,%d,%d", s.trace[0], s.trace[1], s.id, parent, s.pod.name, s.name, start, end, (end-start)/1000)
 }
 
-// writeFile makes a file and the folders above it; a name that ends in .gz is compressed. What fill writes is
-// buffered, so fill may leave errors of its writer to the end.
-func writeFile(path string, fill func(io.Writer) error) (err error) {
+// writeFile makes a file and the folders above it; a name that ends in .gz is compressed. What fill writes is buffered.
+func writeFile(path string, fill func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

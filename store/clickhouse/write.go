@@ -24,17 +24,17 @@ const daysPerInsert = 50
 // killWait bounds the wait for a doubtful insert to be gone.
 const killWait = 5 * time.Second
 
-// settings of every insert. An insert must become one part for each day, there or not there, and on disk when it is acknowledged.
+// settings of every insert: it must become one part for each day, there or not there. The tables' own settings put it on disk before
+// it is acknowledged.
 const settings = "async_insert = 0, max_insert_threads = 1, max_threads = 1, input_format_parallel_parsing = 0, " +
-	"min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0, max_insert_block_size = 100000000, max_block_size = 100000000, " +
-	"fsync_after_insert = 1, fsync_part_directory = 1"
+	"min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0, max_insert_block_size = 100000000, max_block_size = 100000000"
 
-// Write makes a flush durable. Every insert is guarded by the marks it would raise, so that writing again after any doubt counts
-// nothing twice, and the marks are read back, so that what another worker wrote does not go unnoticed.
+// Write makes a flush durable. The way into every table is guarded by its marks (migration 0002), so that writing again after any doubt
+// counts nothing twice; and the marks are read back, so that what another worker wrote does not go unnoticed.
 func (c *Client) Write(ctx context.Context, f store.Flush) error {
 	want := schemas.Marks{}
 	for _, table := range schemas.Tables() {
-		for _, rows := range byDays(f.Partials[table]) {
+		for _, rows := range byDays(f.Partials[table], func(p schemas.Partial) int64 { return p.Start }) {
 			if err := c.insertPartials(ctx, table, rows); err != nil {
 				return err
 			}
@@ -52,24 +52,24 @@ func (c *Client) Write(ctx context.Context, f store.Flush) error {
 	return c.insertGaps(ctx, f.Gaps)
 }
 
-// byDays cuts rows into pieces of at most daysPerInsert days.
-func byDays(rows []schemas.Partial) [][]schemas.Partial {
+// byDays sorts rows by their day and cuts them into pieces of at most daysPerInsert days.
+func byDays[T any](rows []T, at func(T) int64) [][]T {
 	if len(rows) == 0 {
 		return nil
 	}
-	slices.SortFunc(rows, func(a, b schemas.Partial) int { return int(schemas.DayOf(a.Start) - schemas.DayOf(b.Start)) })
-	var out [][]schemas.Partial
-	begin, days, last := 0, 1, schemas.DayOf(rows[0].Start)
+	day := func(row T) schemas.Day { return schemas.DayOf(at(row)) }
+	slices.SortStableFunc(rows, func(a, b T) int { return int(day(a) - day(b)) })
+	var out [][]T
+	begin, days, last := 0, 1, day(rows[0])
 	for i, row := range rows {
-		day := schemas.DayOf(row.Start)
-		if day == last {
+		if day(row) == last {
 			continue
 		}
+		last = day(row)
 		if days++; days > daysPerInsert {
 			out = append(out, rows[begin:i])
 			begin, days = i, 1
 		}
-		last = day
 	}
 	return append(out, rows[begin:])
 }
@@ -79,7 +79,7 @@ func (c *Client) insertPartials(ctx context.Context, table schemas.Table, rows [
 	if err != nil {
 		return err
 	}
-	if err := c.insert(ctx, insertSQL(table, sourcesOf(rows)), value); err != nil {
+	if err := c.insert(ctx, insertSQL(table), value); err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", len(rows), table, err)
 	}
 	return nil
@@ -102,53 +102,13 @@ func (c *Client) insert(ctx context.Context, sql string, value []byte) error {
 	return err
 }
 
-// insertSQL inserts what is above the table's marks. A mark is stored as the last offset counted; absent ones read as 0, so both sides
-// are moved up by one.
-func insertSQL(table schemas.Table, sources []string) string {
-	var names, types []string
+// insertSQL names the columns of the stream and the way into the table, where the guard is.
+func insertSQL(table schemas.Table) string {
+	var names []string
 	for _, f := range columns.Windows(table.Subject).Fields() {
-		types = append(types, f.Name+" "+columnType(f.Name))
-		if f.Name != "first_offset" {
-			names = append(names, f.Name)
-		}
+		names = append(names, f.Name)
 	}
-	list := strings.Join(names, ", ")
-	return fmt.Sprintf("INSERT INTO weir.%s (%s) SELECT %s FROM input(%s) "+
-		"WHERE first_offset >= (SELECT mapFromArrays(groupArray(concat(toString(day), ' ', name)), groupArray(mark + 1)) FROM (SELECT %s))"+
-		"[concat(toString(toYYYYMMDD(window_start)), ' ', source)] SETTINGS %s",
-		table, list, list, quote(strings.Join(types, ", ")), marksOf(table, sources), settings)
-}
-
-// columnType is the ClickHouse type of a column of columns.Windows as it arrives.
-func columnType(name string) string {
-	switch name {
-	case "window_start":
-		return "DateTime64(3, 'UTC')"
-	case "first_offset", "last_offset":
-		return "Int64"
-	case "evidence":
-		return "UInt8"
-	case "histogram":
-		return "Map(Int16, UInt64)"
-	case "callers":
-		return "Array(String)"
-	}
-	for m := range schemas.MeasureCount {
-		if m.String() == name {
-			return "UInt64"
-		}
-	}
-	return "String"
-}
-
-func sourcesOf(rows []schemas.Partial) []string {
-	var out []string
-	for _, row := range rows {
-		if !slices.Contains(out, row.Source) {
-			out = append(out, row.Source)
-		}
-	}
-	return out
+	return fmt.Sprintf("INSERT INTO weir.in_%s (%s) SETTINGS %s", table, strings.Join(names, ", "), settings)
 }
 
 // verify reads the marks back and compares them with what was written.
@@ -176,22 +136,21 @@ func (c *Client) verify(ctx context.Context, want schemas.Marks) error {
 }
 
 func (c *Client) insertSamples(ctx context.Context, samples []columns.Sample) error {
-	if len(samples) == 0 {
-		return nil
-	}
-	batch, err := c.conn.PrepareBatch(ctx, "INSERT INTO weir.samples (time, tenant, cluster, namespace, workload, instance, metric, unit, value)")
-	if err != nil {
-		return fmt.Errorf("insert %d samples: %w", len(samples), err)
-	}
-	for _, s := range samples {
-		o := s.Origin
-		err := batch.Append(time.Unix(0, s.Time).UTC(), o.Tenant, o.Cluster, o.Namespace, o.Name, o.Instance, s.Metric, s.Unit, s.Value)
+	for _, piece := range byDays(samples, func(s columns.Sample) int64 { return s.Time }) {
+		batch, err := c.conn.PrepareBatch(ctx, "INSERT INTO weir.samples (time, tenant, cluster, namespace, workload, instance, metric, unit, value)")
 		if err != nil {
-			return fmt.Errorf("insert sample %s: %w", s.Metric, err)
+			return fmt.Errorf("insert %d samples: %w", len(piece), err)
 		}
-	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("insert %d samples: %w", len(samples), err)
+		for _, s := range piece {
+			o := s.Origin
+			err := batch.Append(time.Unix(0, s.Time).UTC(), o.Tenant, o.Cluster, o.Namespace, o.Name, o.Instance, s.Metric, s.Unit, s.Value)
+			if err != nil {
+				return fmt.Errorf("insert sample %s: %w", s.Metric, err)
+			}
+		}
+		if err := batch.Send(); err != nil {
+			return fmt.Errorf("insert %d samples: %w", len(piece), err)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -95,7 +96,7 @@ func up(t testing.TB, c *embedded.Child, restarts int) {
 func tryInsert(t testing.TB, addr string, data []byte) (bool, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/?"+
-		query([]string{"query", "INSERT INTO k FORMAT ArrowStream"}), bytes.NewReader(data))
+		query([]string{"query", "INSERT INTO default.k FORMAT ArrowStream"}), bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,5 +223,59 @@ func TestConfigErrors(t *testing.T) {
 	server.Scratch, server.Readers = t.TempDir(), 0
 	if err := server.Validate(); !errors.Is(err, embedded.ErrBadLimit) {
 		t.Error(err)
+	}
+}
+
+// TestParentEnds closes the pipe the way the kernel does when the parent is gone.
+func TestParentEnds(t *testing.T) {
+	cmd := childConfig(t, options(t)).Command()
+	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	inherited, err := ln.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inherited.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.ExtraFiles = []*os.File{inherited, r}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// The answer waits in the listener's backlog until the child is ready.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String()+"/readyz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, do(t, req).body, "Ok.\n")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Error(err)
+	}
+}
+
+// TestStopDrains stops the child while a query runs: the query is killed after the time to drain, and the
+// child still ends by itself.
+func TestStopDrains(t *testing.T) {
+	c := start(t, options(t))
+	answered := make(chan reply, 1)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.Addr()+"/", strings.NewReader(slow))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { answered <- do(t, req) }()
+	running(t, c, "sipHash64", 1)
+	stop(t, c)
+	if r := <-answered; r.header.Get("X-ClickHouse-Exception-Code") != "394" {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }

@@ -54,10 +54,9 @@ func libraryCandidates() []string {
 // library is the part of libchdb's C interface that this package uses. Pointers it returns point into memory
 // of the library and stay valid until the matching destroy or close.
 type library struct {
-	connect  func(argc int32, argv unsafe.Pointer) unsafe.Pointer
-	close    func(conn unsafe.Pointer)
-	shutdown func() int32
-	signals  func(enabled int32)
+	connect func(argc int32, argv unsafe.Pointer) unsafe.Pointer
+	close   func(conn unsafe.Pointer)
+	signals func(enabled int32)
 
 	query func(conn unsafe.Pointer, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr,
 		names, nameLens, values, valueLens unsafe.Pointer, count uintptr) unsafe.Pointer
@@ -87,7 +86,6 @@ func loadLibrary(path string) (*library, error) {
 	}{
 		{"chdb_connect", &lib.connect},
 		{"chdb_close_conn", &lib.close},
-		{"chdb_shutdown", &lib.shutdown},
 		{"chdb_set_signal_handlers_enabled", &lib.signals},
 		{"chdb_query_with_params_n", &lib.query},
 		{"chdb_destroy_query_result", &lib.destroy},

@@ -55,7 +55,7 @@ func TestSchema(t *testing.T) {
 	want(t, ask(t, c, "SELECT sum(calls) FROM service_10s"), "600")
 	ask(t, c, "OPTIMIZE TABLE weir.service_10s FINAL")
 	want(t, ask(t, c, "SELECT count(), sum(calls), round(weirQuantile(0.5, sumMap(histogram)), 3), round(weirQuantile(0.99, sumMap(histogram)), 3) FROM service_10s"),
-		"100\t600\t2043.796\t4087.591")
+		"100\t600\t2043.794\t4087.589")
 	marks := "SELECT toYYYYMMDD(window_start), source, max(last_offset) FROM service_10s GROUP BY toYYYYMMDD(window_start), source"
 	want(t, ask(t, c, marks), "20260301\ts\t20")
 	if plan := ask(t, c, "EXPLAIN "+marks); !strings.Contains(plan, "marks") {
@@ -90,8 +90,9 @@ func BenchmarkFlush(b *testing.B) {
 	for _, fsync := range []int{0, 1} {
 		b.Run(fmt.Sprintf("fsync=%d", fsync), func(b *testing.B) {
 			c := start(b, options(b))
-			ask(b, c, "CREATE TABLE k (service LowCardinality(String), n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS fsync_after_insert = "+
+			ask(b, c, "CREATE TABLE default.k (service LowCardinality(String), n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS fsync_after_insert = "+
 				strconv.Itoa(fsync)+", fsync_part_directory = "+strconv.Itoa(fsync))
+			ask(b, c, "CREATE DATABASE weir")
 			data := arrowStream(b, 1000, 1)
 			for b.Loop() {
 				if ok, err := tryInsert(b, c.Addr(), data); !ok || err != nil {
@@ -105,6 +106,7 @@ func BenchmarkFlush(b *testing.B) {
 // BenchmarkSelect is the latency of the smallest query, session included.
 func BenchmarkSelect(b *testing.B) {
 	c := start(b, options(b))
+	ask(b, c, "CREATE DATABASE weir")
 	for b.Loop() {
 		ask(b, c, "SELECT 1")
 	}

@@ -52,7 +52,10 @@ type Session struct {
 }
 
 // Close ends the session. It may be called once.
-func (s *Session) Close() { s.engine.lib.close(s.conn) }
+func (s *Session) Close() {
+	s.engine.lib.close(s.conn)
+	s.engine.sessions.Add(-1)
+}
 
 // Set changes settings of this session. Values are given as text, whatever the setting's type is.
 func (s *Session) Set(settings []Setting) error {

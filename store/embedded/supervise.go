@@ -27,7 +27,11 @@ func (c *Child) supervise(running, killed context.Context, first chan<- error) {
 			}
 		})
 		if running.Err() != nil {
-			break
+			c.fail(stopError(err))
+			return
+		}
+		if err == nil {
+			err = errUnasked
 		}
 		if n == 0 && !ready {
 			first <- err
@@ -48,9 +52,27 @@ func (c *Child) supervise(running, killed context.Context, first chan<- error) {
 		case <-time.After(wait):
 		}
 	}
-	if killed.Err() != nil {
-		c.fail(errors.New("clickhouse had to be killed"))
+}
+
+// Ends of a process that are errors though the process does not say so.
+var (
+	errUnasked = errors.New("process ended unasked")
+	errKilled  = errors.New("process had to be killed")
+)
+
+// stopError is what is wrong with the end of a process that was asked to end.
+func stopError(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		// It was asked before it could listen.
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+			return nil
+		}
 	}
+	if err != nil {
+		return fmt.Errorf("stop clickhouse: %w", err)
+	}
+	return nil
 }
 
 // backoff doubles with every failure up to the maximum.
@@ -109,7 +131,7 @@ func (c *Child) runOnce(running, killed context.Context, onReady func()) (ready 
 			signalProcess(cmd, syscall.SIGKILL)
 			<-exited
 			c.setPID(0)
-			return ready, killed.Err()
+			return ready, errKilled
 		case err := <-exited:
 			c.setPID(0)
 			return ready, exitError(err, words.String())
@@ -121,10 +143,7 @@ func (c *Child) runOnce(running, killed context.Context, onReady func()) (ready 
 func signalProcess(cmd *exec.Cmd, sig syscall.Signal) { _ = cmd.Process.Signal(sig) }
 
 func exitError(err error, words string) error {
-	if err == nil {
-		err = errors.New("process ended without an error")
-	}
-	if words == "" {
+	if err == nil || words == "" {
 		return err
 	}
 	return fmt.Errorf("%w: %s", err, words)

@@ -30,9 +30,9 @@
 
 -- Gaps that took part of the telemetry. A silence counts only well inside its ends, and only where other sources spoke.
 CREATE OR REPLACE VIEW weir.partial_gaps AS
-SELECT if(kind = 'quiet', `from` + toIntervalSecond(10), `from`) AS `from`, if(kind = 'quiet', `to` - toIntervalSecond(10), `to`) AS `to`, share
-FROM weir.gaps FINAL
-WHERE share > 0;
+SELECT g.`from` + toIntervalSecond(margin) AS `from`, g.`to` - toIntervalSecond(margin) AS `to`, g.share AS share
+FROM (SELECT *, if(kind = 'quiet', 30, 0) AS margin FROM weir.gaps FINAL WHERE share > 0) AS g
+WHERE g.`from` + toIntervalSecond(margin) <= g.`to` - toIntervalSecond(margin);
 
 {{range .Resolutions}}
 CREATE OR REPLACE VIEW weir.service_windows{{.Suffix}} AS

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/internal/config"
+	"github.com/weirmesh/weir/internal/ops"
+	"github.com/weirmesh/weir/schemas/wire"
+	"github.com/weirmesh/weir/store/clickhouse"
+)
+
+// app is what every long-running command has.
+type app struct {
+	cfg      config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	ready    *ops.Ready
+	server   *tls.Config // of listeners; nil = plain text
+	client   *tls.Config // for connecting out with TLS
+}
+
+// newApp prepares a process; checks are what must be ready before /readyz says so.
+func newApp(cfg config.Config, log io.Writer, checks ...string) (*app, error) {
+	server, err := config.ServerTLS(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := config.ClientTLS(cfg)
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &app{cfg: cfg, log: newLogger(cfg.Log, log), registry: registry, ready: ops.NewReady(checks...), server: server, client: client}, nil
+}
+
+func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.Level)) // config has checked it
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// listen opens a listener, on loopback or as the configuration allows.
+func (a *app) listen(what, address string) (net.Listener, error) {
+	if err := config.CheckListen(address, a.cfg.Insecure, a.server != nil); err != nil {
+		return nil, usageError{fmt.Errorf("%s: %w", what, err)}
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, explainListen(address, err))
+	}
+	if a.server != nil {
+		return tls.NewListener(l, a.server), nil
+	}
+	return l, nil
+}
+
+// explainListen says what to do about a busy port.
+func explainListen(address string, err error) error {
+	if errors.Is(err, errAddrInUse) {
+		return fmt.Errorf("something already listens on %s: stop it or choose another port: %w", address, err)
+	}
+	return err
+}
+
+// startOps serves /healthz, /readyz and /metrics until stop is called.
+func (a *app) startOps() (address string, stop func(), err error) {
+	l, err := a.listen("ops.listen", a.cfg.Ops.Listen)
+	if err != nil {
+		return "", nil, err
+	}
+	server := ops.New(ops.Config{Listener: l, Logger: a.log, Registry: a.registry, Ready: a.ready})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Run(ctx); err != nil {
+			a.log.Error("Operations server stopped", "error", err)
+		}
+	}()
+	return server.Addr(), func() { cancel(); <-done }, nil
+}
+
+func (a *app) kafkaConfig(addresses []string) kafka.Config {
+	cfg := kafka.Config{Addresses: addresses, Compression: a.cfg.Kafka.Compression, ClientID: "weir"}
+	if a.kafkaTLS() {
+		cfg.TLS = a.client
+	}
+	return cfg
+}
+
+// kafkaTLS: an external cluster as configured, the embedded broker as our listeners.
+func (a *app) kafkaTLS() bool {
+	if len(a.cfg.Kafka.Addresses) > 0 {
+		return a.cfg.Kafka.TLS
+	}
+	return a.server != nil
+}
+
+func (a *app) clickhouseConfig(address string) (clickhouse.Config, error) {
+	cfg := clickhouse.Config{Address: address, User: a.cfg.ClickHouse.User}
+	if a.cfg.ClickHouse.TLS {
+		cfg.TLS = a.client
+	}
+	var err error
+	cfg.Password, err = a.cfg.ClickHouse.Password()
+	return cfg, err
+}
+
+// patiently tries until it works, an error is permanent, or cfg.Wait is over.
+func (a *app) patiently(ctx context.Context, what string, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.Wait, fmt.Errorf("gave up after %s (--wait)", a.cfg.Wait))
+	defer cancel()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := try(ctx)
+		if err == nil || ingest.IsPermanent(err) {
+			return err
+		}
+		a.log.Debug("Waiting", "for", what, "error", err)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return fmt.Errorf("%s: %w: %w", what, context.Cause(ctx), err)
+		}
+	}
+}
+
+// topics are what the stages need, with the numbers of the configuration or their defaults.
+func (a *app) topics() []kafka.Topic {
+	k := a.cfg.Kafka
+	partitions, replication := k.Partitions, k.Replication
+	embedded := len(k.Addresses) == 0
+	if partitions == 0 {
+		partitions = 64
+		if embedded {
+			partitions = 4
+		}
+	}
+	if replication == 0 {
+		replication = 3
+		if embedded {
+			replication = 1
+		}
+	}
+	var out []kafka.Topic
+	for _, name := range []string{wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicDeadLetter} {
+		t := kafka.Topic{Name: name, Partitions: partitions, Replication: replication, Retention: k.Retention}
+		switch name {
+		case wire.TopicProgress:
+			t.Retention = time.Hour
+		case wire.TopicDeadLetter:
+			t.Partitions = 1
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// connectKafka returns a client once the cluster answers and the topics are there.
+func (a *app) connectKafka(ctx context.Context, addresses []string) (*kafka.Client, error) {
+	client, err := kafka.New(a.kafkaConfig(addresses))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	err = a.patiently(ctx, "reach Kafka", func(ctx context.Context) error { return client.EnsureTopics(ctx, a.topics()...) })
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// connectStore returns a client once ClickHouse answers and has this version's schema.
+func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Client, error) {
+	cfg, err := a.clickhouseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	client, err := clickhouse.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	err = a.patiently(ctx, "reach ClickHouse", client.Ping)
+	if err == nil {
+		err = client.Migrate(ctx)
+	}
+	if err == nil {
+		err = client.SetRetention(ctx, a.cfg.ClickHouse.Retention)
+	}
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return client, nil
+}
+
+// recordTopics refuses topics whose number of partitions is not the one their windows were counted with.
+func recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
+	id, err := k.ClusterID(ctx)
+	if err != nil {
+		return err
+	}
+	for _, topic := range []string{wire.TopicCalls, wire.TopicSamples} {
+		n, err := k.Partitions(ctx, topic)
+		if err != nil {
+			return err
+		}
+		if err := s.CheckTopic(ctx, id, topic, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hostName names this process in what it publishes.
+func hostName(stage string) string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	return fmt.Sprintf("%s@%s/%d", stage, name, os.Getpid())
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/internal/lock"
+	"github.com/weirmesh/weir/store/clickhouse"
+)
+
+// stack is every stage in one process, with the parts it embeds:
+//
+//	OTLP -> collector -> broker -> features -> ClickHouse (child)
+//
+// It starts from the right, so that each part finds what it writes to, and stops from the left, so that each part can still hand on what
+// it holds.
+type stack struct {
+	*app
+	addresses lock.Addresses
+	kafka     *kafka.Client
+	store     *clickhouse.Client
+}
+
+// stopTime bounds the stop of the embedded engine.
+const stopTime = 20 * time.Second
+
+// runStack starts everything on the data directory, calls body once all is ready, and stops when body returns, ctx ends or a part fails.
+// body may be nil: then it runs until ctx ends.
+func (a *app) runStack(ctx context.Context, body func(context.Context, *stack) error) (err error) {
+	held, err := lock.Dir(a.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
+	s := &stack{app: a}
+
+	address, stopOps, err := a.startOps()
+	if err != nil {
+		return err
+	}
+	defer stopOps()
+	s.addresses.Ops = address
+
+	stopStore, failed, err := s.startStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopStore()) }()
+
+	stopKafka, err := s.startKafka(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopKafka()
+	if err := recordTopics(ctx, s.kafka, s.store); err != nil {
+		return err
+	}
+	return s.flow(ctx, held, failed, body)
+}
+
+// startStore starts the engine, or connects to the one configured. failed is closed if the engine is given up.
+func (s *stack) startStore(ctx context.Context) (stop func() error, failed <-chan struct{}, err error) {
+	s.addresses.ClickHouse = s.cfg.ClickHouse.Address
+	end := func() error { return nil }
+	if s.addresses.ClickHouse == "" {
+		child, err := s.startClickHouse(ctx, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.addresses.ClickHouse, failed = child.Addr(), child.Done()
+		end = func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+			defer cancel()
+			return child.Stop(ctx)
+		}
+	}
+	s.store, err = s.connectStore(ctx, s.addresses.ClickHouse)
+	if err != nil {
+		return nil, nil, errors.Join(err, end())
+	}
+	s.ready.Set("clickhouse", nil)
+	return func() error { return errors.Join(s.store.Close(), end()) }, failed, nil
+}
+
+// startKafka starts the broker, or connects to the cluster configured.
+func (s *stack) startKafka(ctx context.Context) (stop func(), err error) {
+	end := func() {}
+	addresses := s.cfg.Kafka.Addresses
+	if len(addresses) == 0 {
+		b, err := s.startBroker()
+		if err != nil {
+			return nil, err
+		}
+		addresses, end = []string{b.Addr()}, b.Close
+	}
+	s.addresses.Kafka = addresses[0]
+	s.kafka, err = s.connectKafka(ctx, addresses)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	s.ready.Set("broker", nil)
+	return func() { s.kafka.Close(); end() }, nil
+}
+
+// flow runs the two stages that move data, and body beside them.
+func (s *stack) flow(ctx context.Context, held *lock.Lock, storeFailed <-chan struct{}, body func(context.Context, *stack) error) error {
+	windows := background(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		return s.runFeatures(ctx, s.kafka.Direct(s.cfg.Kafka.Group, topicsRead()...), s.kafka, s.store)
+	})
+	defer windows.stop()
+	door := background(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		return s.runCollector(ctx, []string{s.addresses.Kafka})
+	})
+	defer door.stop()
+
+	s.addresses.OTLPGRPC, s.addresses.OTLPHTTP = s.cfg.Collector.GRPC, s.cfg.Collector.HTTP
+	work := background(ctx, func(ctx context.Context) error {
+		if err := s.untilReady(ctx); err != nil {
+			return err
+		}
+		if err := held.WriteAddresses(s.addresses); err != nil {
+			return err
+		}
+		s.log.Info("Weir is up", "otlp_grpc", s.addresses.OTLPGRPC, "otlp_http", s.addresses.OTLPHTTP, "kafka", s.addresses.Kafka,
+			"clickhouse", s.addresses.ClickHouse, "ops", s.addresses.Ops, "data_dir", s.cfg.DataDir)
+		if body == nil {
+			<-ctx.Done()
+			return nil
+		}
+		return body(ctx, s)
+	})
+	defer work.stop()
+	select {
+	case <-work.done:
+	case <-door.done:
+		return errors.Join(door.stop(), errStopped)
+	case <-windows.done:
+		return errors.Join(windows.stop(), errStopped)
+	case <-storeFailed:
+		return errors.New("the embedded ClickHouse was given up after it failed again and again: see the log above")
+	}
+	return errors.Join(work.stop(), door.stop(), windows.stop())
+}
+
+// errStopped goes with the error of a stage that should have run on.
+var errStopped = errors.New("a stage stopped, so everything stops")
+
+// untilReady waits until every part says so.
+func (s *stack) untilReady(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for s.ready.Err() != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for all parts: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// task is something that runs beside the rest.
+type task struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+func background(ctx context.Context, run func(context.Context) error) *task {
+	ctx, cancel := context.WithCancel(ctx)
+	t := &task{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(t.done)
+		t.err = run(ctx)
+	}()
+	return t
+}
+
+// stop ends the task and returns its error. It may be called more than once.
+func (t *task) stop() error {
+	t.cancel()
+	<-t.done
+	return t.err
+}
+
+// freeAddress finds a loopback port nobody uses just now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/weirmesh/weir/collector"
+	"github.com/weirmesh/weir/features"
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/ingest/broker"
+	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/internal/config"
+	"github.com/weirmesh/weir/store/clickhouse"
+	"github.com/weirmesh/weir/store/embedded"
+)
+
+const errAddrInUse = syscall.EADDRINUSE
+
+func (a *app) collectorConfig(addresses []string) collector.Config {
+	c := collector.DefaultConfig()
+	c.GRPC, c.HTTP = a.cfg.Collector.GRPC, a.cfg.Collector.HTTP
+	c.CertFile, c.KeyFile = a.cfg.TLS.CertFile, a.cfg.TLS.KeyFile
+	c.MemoryLimitMiB, c.MaxRequestMiB = a.cfg.Collector.MemoryLimitMiB, a.cfg.Collector.MaxRequestMiB
+	c.KafkaAddresses, c.KafkaTLS, c.KafkaCAFile = addresses, a.kafkaTLS(), a.cfg.TLS.CAFile
+	c.Compression, c.Attributes, c.Tenant = a.cfg.Kafka.Compression, a.cfg.Collector.Attributes, a.cfg.Collector.Tenant
+	c.Registerer, c.Logger = a.registry, a.log
+	return c
+}
+
+// runCollector runs the front door until ctx ends.
+func (a *app) runCollector(ctx context.Context, addresses []string) error {
+	for key, address := range map[string]string{"collector.grpc": a.cfg.Collector.GRPC, "collector.http": a.cfg.Collector.HTTP} {
+		if address == "" {
+			continue
+		}
+		if err := config.CheckListen(address, a.cfg.Insecure, a.server != nil); err != nil {
+			return usageError{fmt.Errorf("%s: %w", key, err)}
+		}
+	}
+	c, err := collector.New(a.collectorConfig(addresses))
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-c.Ready():
+			a.ready.Set("collector", nil)
+		case <-done:
+		}
+	}()
+	return c.Run(ctx)
+}
+
+// runFeatures runs the windows' worker until ctx ends.
+func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+	cfg := features.Config{
+		Name: hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
+		Generation: int64(a.cfg.Features.Generation), Lateness: a.cfg.Features.Lateness, Idle: a.cfg.Features.Idle,
+	}
+	w := features.New(cfg, features.Parts{
+		Consumer: consumer, Producer: k, Store: s, Metrics: features.NewMetrics(a.registry), Logger: a.log, Now: time.Now,
+		Ready: func(err error) { a.ready.Set("features", err) },
+	})
+	return w.Run(ctx)
+}
+
+// startBroker starts the embedded broker in the data directory.
+func (a *app) startBroker() (*broker.Broker, error) {
+	if err := config.CheckListen(a.cfg.Broker.Listen, a.cfg.Insecure, a.server != nil); err != nil {
+		return nil, usageError{fmt.Errorf("broker.listen: %w", err)}
+	}
+	b, err := broker.Start(broker.Config{
+		Dir: filepath.Join(a.cfg.DataDir, "broker"), Listen: a.cfg.Broker.Listen, Sync: a.cfg.Broker.Sync, TLS: a.server, Logger: a.log,
+	})
+	if err != nil {
+		return nil, explainListen(a.cfg.Broker.Listen, err)
+	}
+	a.ready.Set("broker", nil)
+	return b, nil
+}
+
+// startClickHouse starts the embedded engine as a supervised child.
+func (a *app) startClickHouse(ctx context.Context, readOnly bool) (*embedded.Child, error) {
+	library, err := embedded.FindLibrary(a.cfg.ClickHouse.Library)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.CheckListen(a.cfg.ClickHouse.Listen, a.cfg.Insecure, false); err != nil {
+		return nil, usageError{fmt.Errorf("clickhouse.listen: %w", err)}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	listener, err := net.Listen("tcp", a.cfg.ClickHouse.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse.listen: %w", explainListen(a.cfg.ClickHouse.Listen, err))
+	}
+	cfg := embedded.DefaultChildConfig()
+	cfg.Listener, cfg.Log, cfg.Stderr = listener.(*net.TCPListener), a.log, os.Stderr
+	cfg.Command = func() *exec.Cmd { return childCommand(self, library, a.cfg, readOnly) }
+	child, err := embedded.StartChild(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.ready.Set("clickhouse", nil)
+	return child, nil
+}
+
+// childCommand runs this binary as the engine's process.
+func childCommand(self, library string, cfg config.Config, readOnly bool) *exec.Cmd {
+	cmd := exec.Command(self, "clickhouse", "--inherited", "--read-only="+strconv.FormatBool(readOnly), "--data-dir", cfg.DataDir,
+		"--library", library, "--memory-mib", strconv.Itoa(cfg.ClickHouse.MemoryMiB),
+		"--query-timeout", cfg.ClickHouse.QueryTimeout.String(), "--log-level", cfg.Log.Level, "--log-format", cfg.Log.Format)
+	// A signal from the terminal is for the parent, which stops the child in its turn.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// engineConfig is the embedded engine's configuration without its listener.
+func engineConfig(cfg config.Config, library string, readOnly bool, log *slog.Logger) embedded.Config {
+	out := embedded.DefaultConfig()
+	out.Library, out.Dir, out.MaxMemory, out.Log = library, filepath.Join(cfg.DataDir, "clickhouse"), int64(cfg.ClickHouse.MemoryMiB)<<20, log
+	out.Server.ReadOnly = readOnly
+	out.Server.MaxReadTime = cfg.ClickHouse.QueryTimeout
+	// A repeated insert must wait for the first to end, see clickhouse.Client.Write.
+	out.Server.Writers = 1
+	return out
+}
