@@ -23,9 +23,9 @@
     sum(t.response_bytes) AS response_bytes,
     sum(t.duration_ns) / 1e9 / {{.Seconds}} AS in_flight,
 {{end}}
-{{define "gaps"}}arrayProduct(arrayMap(g -> 1 - g.3, arrayFilter(
+{{define "gaps"}}(1 - arraySum(g -> g.3, arrayFilter(
         g -> g.1 < window_start + toIntervalSecond({{.Seconds}}) AND g.2 > window_start,
-        (SELECT groupArray((`from`, `to`, share)) FROM (SELECT `from`, `to`, share FROM weir.partial_gaps)))))
+        (SELECT groupArray((`from`, `to`, share)) FROM weir.partial_gaps))))
 {{end}}
 
 -- Gaps that took part of the telemetry. A silence counts only well inside its ends, and only where other sources spoke.
