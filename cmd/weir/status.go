@@ -1,5 +1,333 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
 
-func statusCommand() *cobra.Command { return &cobra.Command{Use: "status", Short: "x"} }
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/spf13/cobra"
+
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/internal/lock"
+	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/schemas/wire"
+	"github.com/weirmesh/weir/store/clickhouse"
+)
+
+// quietAfter is how long a hop may be without data before status says so.
+const quietAfter = 30 * time.Second
+
+// status is what `weir status` knows of the path, hop by hop.
+type status struct {
+	Time        time.Time      `json:"time"`
+	Collector   *hopCollector  `json:"collector,omitempty"` // nil: its metrics cannot be reached from here
+	Ingest      hopIngest      `json:"ingest"`
+	Features    hopFeatures    `json:"features"`
+	Store       hopStore       `json:"store"`
+	Sources     []sourceStatus `json:"sources"`
+	DeadLetters int            `json:"dead_letters"`
+	Quiet       []string       `json:"quiet"` // hops without data: "no data since 12:03:04 at hop ingest"
+}
+
+type hopCollector struct {
+	LastData     time.Time `json:"last_data,omitzero"`
+	Received     int64     `json:"received"`
+	Sent         int64     `json:"sent"`
+	Dropped      int64     `json:"dropped"`
+	DeadLettered int64     `json:"dead_lettered"`
+}
+
+type hopIngest struct {
+	LastData time.Time `json:"last_data,omitzero"`
+	Messages int64     `json:"messages"` // that the log holds
+}
+
+type hopFeatures struct {
+	LastData  time.Time `json:"last_data,omitzero"`
+	LastWord  time.Time `json:"last_word,omitzero"` // when a worker published progress last
+	Watermark time.Time `json:"watermark,omitzero"` // event time that every source which is not idle has passed
+	Lag       int64     `json:"lag"`                // messages that are not durable as windows yet
+}
+
+type hopStore struct {
+	LastData   time.Time `json:"last_data,omitzero"`
+	LastWindow time.Time `json:"last_window,omitzero"`
+	Calls      uint64    `json:"calls"`
+	Orphans    uint64    `json:"orphans"`
+	Duplicates uint64    `json:"duplicates"`
+	Missing    uint64    `json:"missing"`
+	Gaps       uint64    `json:"gaps"`
+}
+
+type sourceStatus struct {
+	Source    string    `json:"source"`
+	End       int64     `json:"end"`
+	Durable   int64     `json:"durable"`
+	Lag       int64     `json:"lag"`
+	Mark      int64     `json:"mark"` // largest offset that stored windows include; -1 = none
+	Watermark time.Time `json:"watermark,omitzero"`
+	LastData  time.Time `json:"last_data,omitzero"`
+	Idle      bool      `json:"idle"`
+}
+
+func statusCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far the data has come, hop by hop",
+		Long: "Shows for each hop when data passed last and how far behind it is; for each source its offsets, mark and watermark; and what was\n" +
+			"duplicated, orphaned or dead-lettered. It asks the Weir that runs on --data-dir, or --kafka and --clickhouse.",
+		Example: "  weir status\n  weir status -o json | jq .quiet\n  weir status --kafka kafka-1:9092 --clickhouse ch:8123",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := newStage(cmd)
+			if err != nil {
+				return err
+			}
+			s, err := a.status(cmd.Context(), time.Now())
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(s)
+			}
+			return s.print(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	keyFlag(cmd.Flags(), "kafka", "kafka.addresses")
+	keyFlag(cmd.Flags(), "clickhouse", "clickhouse.address")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, now time.Time) (s status, err error) {
+	at, live, err := lock.ReadAddresses(a.cfg.DataDir)
+	if err != nil {
+		return s, err
+	}
+	brokers := a.cfg.Kafka.Addresses
+	if len(brokers) == 0 && live && at.Kafka != "" {
+		brokers = []string{at.Kafka}
+	}
+	if a.cfg.ClickHouse.Address != "" {
+		at.ClickHouse = a.cfg.ClickHouse.Address
+	}
+	if len(brokers) == 0 || at.ClickHouse == "" {
+		return s, fmt.Errorf("no Weir runs on %s: start it with `weir up`, or name --kafka and --clickhouse", a.cfg.DataDir)
+	}
+	s.Time = now.UTC()
+	if live && at.Ops != "" {
+		s.Collector = a.collectorStatus(ctx, at.Ops)
+	}
+	k, err := kafka.New(a.kafkaConfig(brokers))
+	if err != nil {
+		return s, err
+	}
+	defer k.Close()
+	if err := s.readKafka(ctx, k); err != nil {
+		return s, err
+	}
+	cfg, err := a.clickhouseConfig(at.ClickHouse)
+	if err != nil {
+		return s, err
+	}
+	if err := s.readStore(ctx, cfg); err != nil {
+		return s, err
+	}
+	s.findQuiet()
+	return s, nil
+}
+
+// collectorStatus reads the collector's counters from its operations server; nil if they cannot be had.
+func (a *app) collectorStatus(ctx context.Context, ops string) *hopCollector {
+	scheme, transport := "http", &http.Transport{}
+	if a.server != nil {
+		scheme, transport.TLSClientConfig = "https", a.client
+	}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+ops+"/metrics", http.NoBody)
+	if err != nil {
+		return nil
+	}
+	resp, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(req)
+	if err != nil {
+		a.log.Debug("Collector's counters cannot be read", "error", err)
+		return nil
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read, or the error is known
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		a.log.Debug("Collector's counters cannot be read", "error", err, "status", resp.Status)
+		return nil
+	}
+	sum := func(name string) (total float64) {
+		for _, m := range families[name].GetMetric() {
+			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+		return total
+	}
+	h := &hopCollector{
+		Received: int64(sum("weir_collector_received_total")), Sent: int64(sum("weir_collector_sent_total")),
+		Dropped: int64(sum("weir_collector_dropped_total")), DeadLettered: int64(sum("weir_collector_dead_lettered_total")),
+	}
+	if last := sum("weir_collector_last_received_timestamp_seconds"); last > 0 {
+		h.LastData = time.Unix(0, int64(last*1e9)).UTC()
+	}
+	return h
+}
+
+// readKafka fills in what the log and the workers' progress say.
+func (s *status) readKafka(ctx context.Context, k *kafka.Client) error {
+	incarnation, err := k.ClusterID(ctx)
+	if err != nil {
+		return err
+	}
+	said, err := lastProgress(ctx, k)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topicsRead() {
+		bounds, err := k.Bounds(ctx, topic)
+		if err != nil {
+			return err
+		}
+		for p, log := range bounds {
+			name := schemas.Source{Incarnation: incarnation, Topic: topic, Partition: p}.String()
+			last, err := lastMessage(ctx, k, topic, p, log)
+			if err != nil {
+				return err
+			}
+			s.addSource(name, log, last, said[name])
+		}
+	}
+	s.watermark(said)
+	letters, err := deadLetters(ctx, k)
+	s.DeadLetters = len(letters)
+	return err
+}
+
+func (s *status) addSource(name string, log kafka.Bounds, last time.Time, p wire.Progress) {
+	source := sourceStatus{Source: name, End: log.End, Durable: p.Durable, Lag: log.End - p.Durable, Mark: -1, Idle: p.Idle, LastData: last}
+	source.Watermark = timeOf(p.Watermark)
+	s.Sources = append(s.Sources, source)
+	s.Ingest.Messages += log.End - log.First
+	s.Ingest.LastData = later(s.Ingest.LastData, last)
+	s.Features.Lag += source.Lag
+	s.Features.LastData = later(s.Features.LastData, timeOf(p.LastData))
+	s.Features.LastWord = later(s.Features.LastWord, timeOf(p.Time))
+}
+
+// watermark is the lowest of the sources that are not idle, or the highest if all are.
+func (s *status) watermark(said map[string]wire.Progress) {
+	var low, idle time.Time
+	for _, p := range said {
+		t := timeOf(p.Watermark)
+		switch {
+		case t.IsZero():
+		case p.Idle:
+			idle = later(idle, t)
+		case low.IsZero() || t.Before(low):
+			low = t
+		}
+	}
+	if s.Features.Watermark = low; low.IsZero() {
+		s.Features.Watermark = idle
+	}
+}
+
+// readStore fills in what ClickHouse holds.
+func (s *status) readStore(ctx context.Context, cfg clickhouse.Config) (err error) {
+	c, err := clickhouse.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	t, err := c.Totals(ctx)
+	if err != nil {
+		return err
+	}
+	s.Store = hopStore{
+		LastData: t.LastStored, LastWindow: t.LastWindow, Calls: t.Calls, Orphans: t.Orphans, Duplicates: t.Duplicates,
+		Missing: t.Missing, Gaps: t.Gaps,
+	}
+	marks, err := c.SourceMarks(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range s.Sources {
+		if mark, ok := marks[s.Sources[i].Source]; ok {
+			s.Sources[i].Mark = mark
+		}
+	}
+	return nil
+}
+
+// findQuiet names the hops through which nothing has come for a while.
+func (s *status) findQuiet() {
+	hops := map[string]time.Time{"ingest": s.Ingest.LastData, "features": s.Features.LastData, "store": s.Store.LastData}
+	if s.Collector != nil {
+		hops["collector"] = s.Collector.LastData
+	}
+	s.Quiet = []string{}
+	for _, hop := range slices.Sorted(maps.Keys(hops)) {
+		switch last := hops[hop]; {
+		case last.IsZero():
+			s.Quiet = append(s.Quiet, "no data yet at hop "+hop)
+		case s.Time.Sub(last) > quietAfter:
+			s.Quiet = append(s.Quiet, fmt.Sprintf("no data since %s at hop %s", last.Local().Format(time.TimeOnly), hop))
+		}
+	}
+}
+
+// lastProgress is the latest record of every source on weir.progress.
+func lastProgress(ctx context.Context, k *kafka.Client) (map[string]wire.Progress, error) {
+	bounds, err := k.Bounds(ctx, wire.TopicProgress)
+	if err != nil || len(bounds) == 0 {
+		return nil, err
+	}
+	const lookBack = 2048
+	said := map[string]wire.Progress{}
+	err = k.Read(ctx, wire.TopicProgress, 0, max(0, bounds[0].End-lookBack), false, func(m ingest.Message) bool {
+		if p, err := wire.DecodeProgress(m.Value); err == nil {
+			said[p.Source] = p
+		}
+		return true
+	})
+	return said, err
+}
+
+// lastMessage is when the last message of a partition was written.
+func lastMessage(ctx context.Context, k *kafka.Client, topic string, partition int, log kafka.Bounds) (at time.Time, err error) {
+	if log.End == log.First {
+		return at, nil
+	}
+	err = k.Read(ctx, topic, partition, log.End-1, false, func(m ingest.Message) bool {
+		at = m.Time.UTC()
+		return true
+	})
+	return at, err
+}
+
+func timeOf(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
@@ -46,7 +47,7 @@ func (c *Client) produce(ctx context.Context, at partition, rows []kafka.Record)
 }
 
 func recordOf(r ingest.Record) kafka.Record {
-	out := kafka.Record{Value: kafka.NewBytes(r.Value)}
+	out := kafka.Record{Time: time.Now(), Value: kafka.NewBytes(r.Value)}
 	if r.Key != nil {
 		out.Key = kafka.NewBytes(r.Key)
 	}

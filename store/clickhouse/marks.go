@@ -58,3 +58,25 @@ func marksOf(t schemas.Table, sources []string) string {
 	return fmt.Sprintf("toYYYYMMDD(window_start) AS day, source AS name, max(last_offset) AS mark FROM weir.%s WHERE source IN (%s) GROUP BY day, name",
 		t, strings.Join(quoted, ", "))
 }
+
+// SourceMarks is the largest offset that any stored 10 s service window includes, by source.
+func (c *Client) SourceMarks(ctx context.Context) (map[string]int64, error) {
+	rows, err := c.conn.Query(ctx, "SELECT source, max(last_offset) FROM weir.service_10s GROUP BY source")
+	if err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	out := map[string]int64{}
+	for rows.Next() {
+		var source string
+		var offset int64
+		if err := rows.Scan(&source, &offset); err != nil {
+			return nil, fmt.Errorf("read marks: %w", err)
+		}
+		out[source] = offset
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	return out, nil
+}
