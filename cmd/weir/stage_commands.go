@@ -188,12 +188,11 @@ func newStage(cmd *cobra.Command, checks ...string) (*app, error) {
 
 // withOps runs a stage with its operations server beside it.
 func (a *app) withOps(run func() error) error {
-	address, stop, err := a.startOps()
+	_, stop, err := a.startOps()
 	if err != nil {
 		return err
 	}
 	defer stop()
-	a.log.Info("Operations server is up", "ops", address)
 	return run()
 }
 

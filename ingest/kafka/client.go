@@ -78,7 +78,7 @@ func (c *Client) ClusterID(ctx context.Context) (string, error) {
 func (c *Client) explain(err error) error {
 	var op *net.OpError
 	switch {
-	case errors.As(err, &op) && op.Op == "dial":
+	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, kafka.BrokerNotAvailable):
 		return fmt.Errorf("no Kafka broker answers at %s: %w", c.kafka.Addr, err)
 	case strings.Contains(err.Error(), "unexpected EOF"):
 		return fmt.Errorf("the broker hung up (wrong password, or TLS on one side only?): %w", err)
