@@ -9,7 +9,8 @@ CACHE      := $(CURDIR)/.cache
 FUZZTIME   ?= 10s
 BENCHTIME  ?= 1s
 BENCH      ?= .
-DEMO_RECORDING ?= --format nezha --calls 100000 --minutes 20 --seed 1
+# What the demo replays: three hours of a shop's morning, with repeated, late and orphaned spans, and with failures. The seed fixes it all.
+DEMO_RECORDING ?= --format otlp-json --calls 200000 --start 2025-03-04T06:30:00Z --minutes 180 --skewed 0 --seed 1
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILDFLAGS := -trimpath -ldflags '-X main.version=$(VERSION)'
 
@@ -56,11 +57,12 @@ $(CHDB):
 	rm -rf '$(CHDB_DIR)'
 	mv '$(CHDB_DIR).part' '$(CHDB_DIR)'
 
+# Starts from nothing each time, in .cache/demo: the recording, what went into it (made.json), and the data directory (data).
 demo: build clickhouse ## replay a generated recording and ask three questions
-	rm -rf '$(CACHE)/demo'
-	mkdir -p '$(CACHE)/demo'
-	bin/weir-recording generate --out '$(CACHE)/demo/recording' $(DEMO_RECORDING)
-	deploy/demo.sh
+	@rm -rf '$(CACHE)/demo'
+	@mkdir -p '$(CACHE)/demo'
+	bin/weir-recording generate --out '$(CACHE)/demo/recording.jsonl' $(DEMO_RECORDING) >'$(CACHE)/demo/made.json'
+	@deploy/demo.sh
 
 # Go's race detector needs a C compiler on Linux. Somebody without one still gets an answer from `make test`, with a note; .ci/run insists.
 test: build clickhouse ## all tests, then those of shared data with the race detector

@@ -39,6 +39,7 @@ func newSource(a ingest.Assigned, generation int64, marks schemas.Marks) *source
 // take handles one message. An error means that the message cannot be read; it counts as taken all the same.
 func (s *source) take(m ingest.Message, now time.Time, count *counters) error {
 	s.next, s.end = m.Offset+1, m.End
+	s.joiner.Advance(m.Offset, &output{source: s, offset: m.Offset, count: count})
 	if control, ok := wire.Find(m.Headers, wire.HeaderControl); ok {
 		return s.control(m, control, now, count)
 	}

@@ -81,7 +81,7 @@ func sendAll(t *testing.T, ctx context.Context, address, path string, progress f
 }
 
 // harm sends a recording to a weir that lives on address, and lets each step hurt it at random points.
-func harm(t *testing.T, address, path string, step func()) {
+func harm(t *testing.T, address, path string, kills int, step func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -126,7 +126,7 @@ func TestKilledUpGoesOn(t *testing.T) {
 	args := []string{"up", "--data-dir", dir, "--grpc", address, "--http", freePort(t)}
 	p := startWeir(t, args...)
 	running(t, dir)
-	harm(t, address, path, func() {
+	harm(t, address, path, kills, func() {
 		p.kill(t, true)
 		p = startWeir(t, args...)
 	})
@@ -142,7 +142,7 @@ func TestKilledEngineComesBack(t *testing.T) {
 	p := startWeir(t, "up", "--data-dir", dir, "--grpc", address, "--http", freePort(t))
 	running(t, dir)
 	last := 0
-	harm(t, address, path, func() {
+	harm(t, address, path, kills, func() {
 		await(t, "a new engine", func() bool {
 			pids := childrenOf(p.cmd.Process.Pid)
 			if len(pids) == 0 || pids[0] == last {

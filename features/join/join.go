@@ -61,16 +61,16 @@ func New(length int64) *Joiner {
 }
 
 // Restart returns the offset from which a new Joiner must read so that it is exact for every message from next on: the beginning of
-// the generation two before that of the last message before next. The generation just before would bring back what is remembered, but
-// not which of it had been joined with the one before that; and whatever is wrong about the first generation read ends, uncounted, with
-// a message before next.
+// the generation three before that of the last message before next, g. What is remembered is g and g-1. A span of g-1 that declared its
+// peer waits for an answer unless a child of g-2 had waited for it; and that child had waited unless it, or its parent, was known from
+// g-3. Whatever is wrong about the generations before g-1 ends, uncounted, with a message before next.
 func Restart(next, length int64) int64 {
-	return max(0, (next-1)/length-2) * length
+	return max(0, (next-1)/length-3) * length
 }
 
 // Message takes the spans of the message at offset. Offsets must rise.
 func (j *Joiner) Message(offset int64, batch columns.SpanBatch, out Output) {
-	j.advance(offset, out)
+	j.Advance(offset, out)
 	origins := j.newer.origins.add(batch.Origins)
 	for i := range batch.Spans {
 		s := &batch.Spans[i]
@@ -91,13 +91,14 @@ func (j *Joiner) Message(offset int64, batch columns.SpanBatch, out Output) {
 // EndBefore ends everything that waits and whose time is before the given one, as a control message at offset demands. Identities
 // stay known.
 func (j *Joiner) EndBefore(offset, end int64, out Output) {
-	j.advance(offset, out)
+	j.Advance(offset, out)
 	j.older.endBefore(end, out)
 	j.newer.endBefore(end, out)
 }
 
-// advance ends the generations that are over before offset.
-func (j *Joiner) advance(offset int64, out Output) {
+// Advance ends the generations that are over before offset. It must be called for messages that hold no spans too, because Restart
+// relies on what they end.
+func (j *Joiner) Advance(offset int64, out Output) {
 	for g := offset / j.length; j.generation < g; j.generation++ {
 		j.older.endBefore(forever, out)
 		j.older, j.newer = j.newer, newGeneration()

@@ -10,6 +10,9 @@ const (
 	quietFactor = 20
 	// stepWeight is the weight of the newest step in the moving average of steps.
 	stepWeight = 1.0 / 64
+	// stepsToKnow is how many steps a source must have taken before its usual step is known. With fewer than that, chance alone would
+	// make a jump of quietFactor steps.
+	stepsToKnow = 16
 	// tail is the part of a message's events, at either end, that may be hosts with wrong clocks.
 	tail = 0.05
 )
@@ -18,6 +21,7 @@ const (
 type Silence struct {
 	latest int64   // event time that was reached, Unix ns
 	step   float64 // moving average of the steps that event time takes, ns
+	steps  int     // taken so far, up to stepsToKnow
 }
 
 // Observe takes the event times of the next message, sorted (Unix ns, at least one), and returns the silence that it ends, if it ends
@@ -31,10 +35,17 @@ func (s *Silence) Observe(events []int64) (from, to int64, ended bool) {
 	if before == 0 || step <= 0 {
 		return 0, 0, false
 	}
-	if step > float64(quietAfter) && step > quietFactor*s.step {
+	if s.steps < stepsToKnow {
+		s.steps++
+		s.step += (step - s.step) / float64(s.steps)
+		return 0, 0, false
+	}
+	// A silence counts as the longest step that is none: one does not change what is usual, but a source that has become slow soon is.
+	usual := quietFactor * s.step
+	s.step += stepWeight * (min(step, usual) - s.step)
+	if step > float64(quietAfter) && step > usual {
 		return before, first, true
 	}
-	s.step += stepWeight * (step - s.step)
 	return 0, 0, false
 }
 

@@ -14,8 +14,12 @@ import (
 	"github.com/weirmesh/weir/schemas"
 )
 
-// maxDuration bounds what one call adds to a window's sum, so that a few absurd records cannot overflow it.
-const maxDuration = uint64(7 * 24 * time.Hour)
+const (
+	// maxDuration bounds one call's duration in a window's sum, so that a few absurd records do not drown the rest.
+	maxDuration = uint64(7 * 24 * time.Hour)
+	// maxAdded bounds what one record adds to a sum, so that a few absurd ones cannot overflow it.
+	maxAdded = uint64(1) << 56
+)
 
 // Config says what a Set starts from.
 type Config struct {
@@ -278,11 +282,11 @@ func (p *partial) measuresWithRevision() [schemas.MeasureCount]uint64 {
 	return m
 }
 
-// weighted is value*weight/65,536, without overflow for the largest of either.
+// weighted is value*weight/65,536, at most maxAdded.
 func weighted(value uint64, w schemas.Weight) uint64 {
-	if w == schemas.One {
-		return value
-	}
 	high, low := bits.Mul64(value, uint64(w))
+	if high >= maxAdded>>48 {
+		return maxAdded
+	}
 	return high<<48 | low>>16
 }
