@@ -73,12 +73,15 @@ const (
 // Run works until ctx ends. It then flushes and commits what it holds.
 func (w *Worker) Run(ctx context.Context) error {
 	wait := retryMin
+	var before, short shortLog
 	for {
 		began := w.parts.Now()
 		err := w.session(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.As(err, &short) && !short.grewSince(before):
+			return ingest.Permanent{Err: err}
 		case ingest.IsPermanent(err):
 			return err
 		case errors.Is(err, ingest.ErrRevoked), errors.Is(err, store.ErrConflict):
@@ -86,6 +89,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		default:
 			w.parts.Logger.Warn("Features worker starts again", "error", err)
 		}
+		before = short
 		w.parts.Ready(err)
 		if w.parts.Now().Sub(began) > retryMax {
 			wait = retryMin
@@ -150,14 +154,34 @@ func (w *Worker) begin(ctx context.Context, s ingest.Session) (*run, error) {
 	return r, nil
 }
 
-// checkLog refuses a log that is shorter than what was counted from it: new messages would hide behind old marks.
+// checkLog refuses a log that is shorter than what was counted from it: new messages would hide behind old marks, or be skipped.
 func checkLog(a ingest.Assigned, marks schemas.Marks) error {
+	counted, by := a.Position.Durable-1, "the last commit"
 	for mark, offset := range marks {
-		if mark.Source == a.Source.String() && offset >= a.End {
-			return ingest.Permanent{Err: fmt.Errorf(
-				"%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, or use a new data directory or cluster",
-				a.Source, a.End, mark.Table, offset)}
+		if mark.Source == a.Source.String() && offset > counted {
+			counted, by = offset, mark.Table.String()
 		}
 	}
+	if counted >= a.End {
+		return shortLog{source: a.Source, end: a.End, counted: counted, by: by}
+	}
 	return nil
+}
+
+// shortLog is the refusal of a log that ends before what was counted from it.
+type shortLog struct {
+	source       schemas.Source
+	end, counted int64
+	by           string
+}
+
+func (e shortLog) Error() string {
+	return fmt.Sprintf("%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, or use a new data directory or cluster",
+		e.source, e.end, e.by, e.counted)
+}
+
+// grewSince reports whether the log may be whole all the same: another worker may count messages that came after the session had asked for
+// the log's end. Then the log is longer when it is asked again.
+func (e shortLog) grewSince(before shortLog) bool {
+	return e.source != before.source || e.end > before.counted
 }

@@ -81,13 +81,13 @@ func explainListen(address string, err error) error {
 }
 
 // startOps serves /healthz, /readyz and /metrics until stop is called.
-func (a *app) startOps() (address string, stop func(), err error) {
+func (a *app) startOps(ctx context.Context) (address string, stop func(), err error) {
 	l, err := a.listen("ops.listen", a.cfg.Ops.Listen)
 	if err != nil {
 		return "", nil, err
 	}
-	server := ops.New(ops.Config{Listener: l, Logger: a.log, Registry: a.registry, Ready: a.ready})
-	ctx, cancel := context.WithCancel(context.Background())
+	server := ops.New(ops.Config{Listener: l, Logger: a.log, Registry: a.registry, Ready: a.ready, Pprof: a.cfg.Ops.Pprof})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -114,7 +114,7 @@ func (a *app) anyClickHouse(ctx context.Context) (address string, stop func() er
 		return "", nil, err
 	}
 	return child.Addr(), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 		defer cancel()
 		return child.Stop(ctx)
 	}, nil

@@ -293,8 +293,10 @@ func (j *replayJob) untilDurable(ctx context.Context) error {
 func (j *replayJob) deadLetter(ctx context.Context, row recording.BadRow) error {
 	return j.kafka.Produce(ctx, ingest.Record{
 		Topic: wire.TopicDeadLetter, Value: row.Raw, Headers: []wire.Header{
-			{Key: wire.HeaderReason, Value: row.Reason}, {Key: wire.HeaderStage, Value: "replay"},
-			{Key: wire.HeaderSource, Value: row.File}, {Key: wire.HeaderOffset, Value: strconv.Itoa(row.Line)},
+			{Key: wire.HeaderReason, Value: row.Reason},
+			{Key: wire.HeaderStage, Value: "replay"},
+			{Key: wire.HeaderSource, Value: row.File},
+			{Key: wire.HeaderOffset, Value: strconv.Itoa(row.Line)},
 		},
 	})
 }

@@ -37,7 +37,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, std stdio) int {
-	root := newRoot(std)
+	root := newRoot(std) //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var usage usageError

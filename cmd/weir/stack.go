@@ -38,7 +38,7 @@ func (a *app) runStack(ctx context.Context, body func(context.Context, *stack) e
 	defer func() { err = errors.Join(err, held.Release()) }()
 	s := &stack{app: a}
 
-	address, stopOps, err := a.startOps()
+	address, stopOps, err := a.startOps(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *stack) startStore(ctx context.Context) (stop func() error, failed <-cha
 		}
 		s.addresses.ClickHouse, failed = child.Addr(), child.Done()
 		end = func() error {
-			ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 			defer cancel()
 			return child.Stop(ctx)
 		}
@@ -112,11 +112,11 @@ func (s *stack) flow(ctx context.Context, held *lock.Lock, storeFailed <-chan st
 	windows := background(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		return s.runFeatures(ctx, s.kafka.Direct(s.cfg.Kafka.Group, topicsRead()...), s.kafka, s.store)
 	})
-	defer windows.stop()
+	defer windows.end()
 	door := background(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		return s.runCollector(ctx, []string{s.addresses.Kafka})
 	})
-	defer door.stop()
+	defer door.end()
 
 	s.addresses.OTLPGRPC, s.addresses.OTLPHTTP = s.cfg.Collector.GRPC, s.cfg.Collector.HTTP
 	work := background(ctx, func(ctx context.Context) error {
@@ -134,7 +134,7 @@ func (s *stack) flow(ctx context.Context, held *lock.Lock, storeFailed <-chan st
 		}
 		return body(ctx, s)
 	})
-	defer work.stop()
+	defer work.end()
 	select {
 	case <-work.done:
 	case <-door.done:
@@ -181,10 +181,15 @@ func background(ctx context.Context, run func(context.Context) error) *task {
 	return t
 }
 
-// stop ends the task and returns its error. It may be called more than once.
-func (t *task) stop() error {
+// end ends the task and waits for it. It may be called more than once.
+func (t *task) end() {
 	t.cancel()
 	<-t.done
+}
+
+// stop ends the task and returns its error.
+func (t *task) stop() error {
+	t.end()
 	return t.err
 }
 

@@ -27,7 +27,7 @@ func collectorCommand() *cobra.Command {
 			if len(a.cfg.Kafka.Addresses) == 0 {
 				return usageError{errors.New("where is Kafka? give --kafka host:port, or run everything with `weir up`")}
 			}
-			return a.withOps(func() error {
+			return a.withOps(cmd.Context(), func() error {
 				k, err := a.connectKafka(cmd.Context(), a.cfg.Kafka.Addresses)
 				if err != nil {
 					return err
@@ -60,7 +60,7 @@ func featuresCommand() *cobra.Command {
 			if len(a.cfg.Kafka.Addresses) == 0 || a.cfg.ClickHouse.Address == "" {
 				return usageError{errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port, or run everything with `weir up`")}
 			}
-			return a.withOps(func() error { return a.features(cmd.Context()) })
+			return a.withOps(cmd.Context(), func() error { return a.features(cmd.Context()) })
 		},
 	}
 	f := cmd.Flags()
@@ -110,7 +110,7 @@ func brokerCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, held.Release()) }()
-			return a.withOps(func() error {
+			return a.withOps(cmd.Context(), func() error {
 				b, err := a.startBroker()
 				if err != nil {
 					return err
@@ -154,7 +154,7 @@ func clickhouseCommand() *cobra.Command {
 			if cfg.Listener, err = a.listenEngine(); err != nil {
 				return err
 			}
-			return a.withOps(func() error {
+			return a.withOps(cmd.Context(), func() error {
 				a.ready.Set("clickhouse", nil)
 				return embedded.Serve(cmd.Context(), cfg)
 			})
@@ -187,8 +187,8 @@ func newStage(cmd *cobra.Command, checks ...string) (*app, error) {
 }
 
 // withOps runs a stage with its operations server beside it.
-func (a *app) withOps(run func() error) error {
-	_, stop, err := a.startOps()
+func (a *app) withOps(ctx context.Context, run func() error) error {
+	_, stop, err := a.startOps(ctx)
 	if err != nil {
 		return err
 	}

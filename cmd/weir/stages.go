@@ -102,12 +102,16 @@ func (a *app) startClickHouse(ctx context.Context, readOnly bool) (*embedded.Chi
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	listener, err := net.Listen("tcp", a.cfg.ClickHouse.Listen)
+	address, err := net.ResolveTCPAddr("tcp", a.cfg.ClickHouse.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse.listen: %w", err)
+	}
+	listener, err := net.ListenTCP("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse.listen: %w", explainListen(a.cfg.ClickHouse.Listen, err))
 	}
 	cfg := embedded.DefaultChildConfig()
-	cfg.Listener, cfg.Log, cfg.Stderr = listener.(*net.TCPListener), a.log, os.Stderr
+	cfg.Listener, cfg.Log, cfg.Stderr = listener, a.log, os.Stderr
 	cfg.Command = func() *exec.Cmd { return childCommand(self, library, a.cfg, readOnly) }
 	child, err := embedded.StartChild(ctx, cfg)
 	if err != nil {

@@ -38,57 +38,97 @@ func TestCallsAndOrphans(t *testing.T) {
 		want []string // calls and orphans
 	}{
 		{"a root that serves is a call from outside", messages([]span{root}), []string{rootCall}},
-		{"a root that consumes is a call from outside", messages([]span{{trace: 1, id: 1, at: "a", kind: consumer}}),
-			[]string{"0: call  -> a by server_span at 0"}},
-		{"a root without a kind is a call from outside", messages([]span{{trace: 1, id: 1, at: "a"}}),
-			[]string{"0: call  -> a by server_span at 0"}},
+		{
+			"a root that consumes is a call from outside", messages([]span{{trace: 1, id: 1, at: "a", kind: consumer}}),
+			[]string{"0: call  -> a by server_span at 0"},
+		},
+		{
+			"a root without a kind is a call from outside", messages([]span{{trace: 1, id: 1, at: "a"}}),
+			[]string{"0: call  -> a by server_span at 0"},
+		},
 		{"an inner root is no call", messages([]span{{trace: 1, id: 1, at: "a", kind: inner}}), nil},
 		{"a client root is no call", messages([]span{{trace: 1, id: 1, at: "a", kind: client}}), nil},
 		{"a producer root is no call", messages([]span{{trace: 1, id: 1, at: "a", kind: producer}}), nil},
-		{"the child comes after its parent", messages([]span{root}, []span{out}, []span{in}),
-			[]string{rootCall, "2: call a -> b by server_span at 3"}},
-		{"the child comes before its parent and counts where the parent came", messages([]span{root}, []span{in}, []span{out}),
-			[]string{rootCall, "2: call a -> b by server_span at 3"}},
-		{"the child comes before its parent in the same message", messages([]span{in, out, root}),
-			[]string{"0: call  -> a by server_span at 1", "0: call a -> b by server_span at 3"}},
+		{
+			"the child comes after its parent", messages([]span{root}, []span{out}, []span{in}),
+			[]string{rootCall, "2: call a -> b by server_span at 3"},
+		},
+		{
+			"the child comes before its parent and counts where the parent came", messages([]span{root}, []span{in}, []span{out}),
+			[]string{rootCall, "2: call a -> b by server_span at 3"},
+		},
+		{
+			"the child comes before its parent in the same message", messages([]span{in, out, root}),
+			[]string{"0: call  -> a by server_span at 1", "0: call a -> b by server_span at 3"},
+		},
 		{"the same instance is inner work", messages([]span{root, {trace: 1, id: 2, parent: 1, at: "a", kind: server}}), []string{rootCall}},
 		{"another instance of the workload is a call", messages([]span{
 			{trace: 1, id: 1, at: "a/0", kind: inner}, {trace: 1, id: 2, parent: 1, at: "a/1", kind: server},
 		}), []string{"0: call a/0 -> a/1 by server_span at 0"}},
-		{"without kinds another instance is a call", messages([]span{{trace: 1, id: 1, at: "a", kind: inner}, {trace: 1, id: 2, parent: 1, at: "b"}}),
-			[]string{"0: call a -> b by server_span at 0"}},
+		{
+			"without kinds another instance is a call", messages([]span{{trace: 1, id: 1, at: "a", kind: inner}, {trace: 1, id: 2, parent: 1, at: "b"}}),
+			[]string{"0: call a -> b by server_span at 0"},
+		},
 		{"a span that sends shows no call to itself", messages([]span{root, {trace: 1, id: 2, parent: 1, at: "b", kind: client}}), []string{rootCall}},
-		{"the same ids in another trace are strangers", messages([]span{root, {trace: 2, id: 3, parent: 1, at: "b", kind: server}}),
-			[]string{rootCall}},
-		{"siblings are calls each", messages([]span{{trace: 1, id: 3, parent: 1, at: "b", kind: server}, {trace: 1, id: 4, parent: 1, at: "c", kind: server}, root}),
-			[]string{rootCall, "0: call a -> b by server_span at 0", "0: call a -> c by server_span at 0"}},
-		{"a match reaches back one generation", slices.Concat(messages([]span{root, out}), gap(6), messages([]span{in})),
-			[]string{rootCall, "7: call a -> b by server_span at 3"}},
-		{"a match does not reach back two generations", slices.Concat(messages([]span{root, out}), gap(7), messages([]span{in}), gap(8)),
-			[]string{rootCall, "16: call ? -> b by server_span at 3", "16: orphan b at 3 counted true"}},
-		{"a server without parent ends as a call from somebody", slices.Concat(messages([]span{in}), gap(8)),
-			[]string{"8: call ? -> b by server_span at 3", "8: orphan b at 3 counted true"}},
-		{"a consumer without parent ends as a call from somebody",
+		{
+			"the same ids in another trace are strangers", messages([]span{root, {trace: 2, id: 3, parent: 1, at: "b", kind: server}}),
+			[]string{rootCall},
+		},
+		{
+			"siblings are calls each", messages([]span{{trace: 1, id: 3, parent: 1, at: "b", kind: server}, {trace: 1, id: 4, parent: 1, at: "c", kind: server}, root}),
+			[]string{rootCall, "0: call a -> b by server_span at 0", "0: call a -> c by server_span at 0"},
+		},
+		{
+			"a match reaches back one generation", slices.Concat(messages([]span{root, out}), gap(6), messages([]span{in})),
+			[]string{rootCall, "7: call a -> b by server_span at 3"},
+		},
+		{
+			"a match does not reach back two generations", slices.Concat(messages([]span{root, out}), gap(7), messages([]span{in}), gap(8)),
+			[]string{rootCall, "16: call ? -> b by server_span at 3", "16: orphan b at 3 counted true"},
+		},
+		{
+			"a server without parent ends as a call from somebody", slices.Concat(messages([]span{in}), gap(8)),
+			[]string{"8: call ? -> b by server_span at 3", "8: orphan b at 3 counted true"},
+		},
+		{
+			"a consumer without parent ends as a call from somebody",
 			slices.Concat(messages([]span{{trace: 1, id: 3, parent: 2, at: "b", kind: consumer}}), gap(8)),
-			[]string{"8: call ? -> b by server_span at 0", "8: orphan b at 0 counted true"}},
-		{"an inner span without parent ends as an orphan", slices.Concat(messages([]span{{trace: 1, id: 3, parent: 2, at: "b", kind: inner}}), gap(8)),
-			[]string{"8: orphan b at 0 counted false"}},
-		{"a span without kind and parent ends as an orphan", slices.Concat(messages([]span{{trace: 1, id: 3, parent: 2, at: "b"}}), gap(8)),
-			[]string{"8: orphan b at 0 counted false"}},
+			[]string{"8: call ? -> b by server_span at 0", "8: orphan b at 0 counted true"},
+		},
+		{
+			"an inner span without parent ends as an orphan", slices.Concat(messages([]span{{trace: 1, id: 3, parent: 2, at: "b", kind: inner}}), gap(8)),
+			[]string{"8: orphan b at 0 counted false"},
+		},
+		{
+			"a span without kind and parent ends as an orphan", slices.Concat(messages([]span{{trace: 1, id: 3, parent: 2, at: "b"}}), gap(8)),
+			[]string{"8: orphan b at 0 counted false"},
+		},
 		{"a client without parent ends as an orphan", slices.Concat(messages([]span{out}), gap(8)), []string{"8: orphan a at 2 counted false"}},
-		{"a declared peer that nobody answers for is called when the generation ends", slices.Concat(messages([]span{root, toDB}), gap(8)),
-			[]string{rootCall, "8: call a -> db by client_span at 2"}},
-		{"a declared peer that answered is called once, by its own record", slices.Concat(messages([]span{root, toDB, in}), gap(8)),
-			[]string{rootCall, "0: call a -> b by server_span at 3"}},
-		{"a declared peer that answered first is called once, by its own record", slices.Concat(messages([]span{root, in}, []span{toDB}), gap(8)),
-			[]string{rootCall, "1: call a -> b by server_span at 3"}},
-		{"an answer in the next generation still counts instead", slices.Concat(messages([]span{root, toDB}), gap(4), messages([]span{in}), gap(8)),
-			[]string{rootCall, "5: call a -> b by server_span at 3"}},
-		{"an answer from the generation before still counts instead", slices.Concat(messages([]span{root, in}), gap(4), messages([]span{toDB}), gap(12)),
-			[]string{rootCall, "5: call a -> b by server_span at 3"}},
-		{"inner work under a call to a peer is no answer",
+		{
+			"a declared peer that nobody answers for is called when the generation ends", slices.Concat(messages([]span{root, toDB}), gap(8)),
+			[]string{rootCall, "8: call a -> db by client_span at 2"},
+		},
+		{
+			"a declared peer that answered is called once, by its own record", slices.Concat(messages([]span{root, toDB, in}), gap(8)),
+			[]string{rootCall, "0: call a -> b by server_span at 3"},
+		},
+		{
+			"a declared peer that answered first is called once, by its own record", slices.Concat(messages([]span{root, in}, []span{toDB}), gap(8)),
+			[]string{rootCall, "1: call a -> b by server_span at 3"},
+		},
+		{
+			"an answer in the next generation still counts instead", slices.Concat(messages([]span{root, toDB}), gap(4), messages([]span{in}), gap(8)),
+			[]string{rootCall, "5: call a -> b by server_span at 3"},
+		},
+		{
+			"an answer from the generation before still counts instead", slices.Concat(messages([]span{root, in}), gap(4), messages([]span{toDB}), gap(12)),
+			[]string{rootCall, "5: call a -> b by server_span at 3"},
+		},
+		{
+			"inner work under a call to a peer is no answer",
 			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 5, parent: 2, at: "a", kind: inner}}), gap(8)),
-			[]string{rootCall, "8: call a -> db by client_span at 2"}},
+			[]string{rootCall, "8: call a -> db by client_span at 2"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := run(c.log, 0, length).from(0)
@@ -122,12 +162,18 @@ func TestDuplicates(t *testing.T) {
 		{"within a generation", messages([]span{s}, []span{s}), append([]string{again}, fresh...)},
 		{"in the next generation", slices.Concat(messages([]span{s}), gap(6), messages([]span{s})), append([]string{again}, fresh...)},
 		{"after two generations it is forgotten", slices.Concat(messages([]span{s}), gap(7), messages([]span{s})), slices.Concat(fresh, fresh)},
-		{"a duplicate keeps the memory alive", slices.Concat(messages([]span{s}), gap(6), messages([]span{s}), gap(3), messages([]span{s})),
-			append([]string{again, again}, fresh...)},
-		{"another origin does not make it another span", messages([]span{s}, []span{{trace: 1, id: 1, at: "b", kind: server, end: 2}}),
-			append([]string{"duplicate b at 2"}, fresh...)},
-		{"a lost record is neither fresh nor remembered", messages([]span{{trace: 1, id: 1, at: "a", end: 1, lost: true}}, []span{s}),
-			append([]string{"lost a at 1"}, fresh...)},
+		{
+			"a duplicate keeps the memory alive", slices.Concat(messages([]span{s}), gap(6), messages([]span{s}), gap(3), messages([]span{s})),
+			append([]string{again, again}, fresh...),
+		},
+		{
+			"another origin does not make it another span", messages([]span{s}, []span{{trace: 1, id: 1, at: "b", kind: server, end: 2}}),
+			append([]string{"duplicate b at 2"}, fresh...),
+		},
+		{
+			"a lost record is neither fresh nor remembered", messages([]span{{trace: 1, id: 1, at: "a", end: 1, lost: true}}, []span{s}),
+			append([]string{"lost a at 1"}, fresh...),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := run(c.log, 0, length).only("call", "fresh", "duplicate", "lost", "orphan")

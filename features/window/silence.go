@@ -31,10 +31,10 @@ func (s *Silence) Observe(events []int64) (from, to int64, ended bool) {
 	first, last := events[cut], events[len(events)-1-cut]
 	before := s.latest
 	s.latest = max(s.latest, last)
-	step := float64(first - before)
-	if before == 0 || step <= 0 {
+	if before == 0 {
 		return 0, 0, false
 	}
+	step := float64(max(0, first-before)) // messages of a busy source overlap
 	if s.steps < stepsToKnow {
 		s.steps++
 		s.step += (step - s.step) / float64(s.steps)

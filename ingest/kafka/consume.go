@@ -37,14 +37,14 @@ type owner struct {
 }
 
 // open starts reading the given partitions. revoked may be nil; onClose runs once.
-func (c *Client) open(o owner, topics map[string][]int, revoked <-chan struct{}, onClose func()) (*session, error) {
-	setup, cancel := context.WithTimeout(context.Background(), setupTimeout)
+func (c *Client) open(ctx context.Context, o owner, topics map[string][]int, revoked <-chan struct{}, onClose func()) (*session, error) {
+	setup, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
 	assigned, err := c.assigned(setup, o.group, topics)
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the session outlives the call that opens it
 	fetchers, ctx := errgroup.WithContext(ctx)
 	s := &session{
 		client: c, owner: o, assigned: assigned, messages: make(chan ingest.Message, queued),

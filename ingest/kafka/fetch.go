@@ -130,7 +130,10 @@ func (c *Client) Read(ctx context.Context, topic string, partition int, from int
 	failed := make(chan error, 1)
 	a := ingest.Assigned{Source: schemas.Source{Topic: topic, Partition: partition}, Position: ingest.Position{Restart: next}, First: log.First}
 	go func() { failed <- c.fetch(ctx, a, messages) }()
-	defer func() { stop(); <-failed }()
+	defer func() {
+		stop()
+		<-failed //nolint:errcheck // it ends because it was told to, or its error was returned
+	}()
 	for {
 		select {
 		case m := <-messages:

@@ -42,7 +42,7 @@ func (d *Direct) Session(ctx context.Context) (ingest.Session, error) {
 			all[topic] = append(all[topic], p)
 		}
 	}
-	return d.client.open(owner{group: d.group, generation: -1}, all, nil, nil)
+	return d.client.open(ctx, owner{group: d.group, generation: -1}, all, nil, nil)
 }
 
 // Group is a consumer that shares the partitions with the other members of a Kafka consumer group.
@@ -93,7 +93,7 @@ func (g *Group) Session(ctx context.Context) (ingest.Session, error) {
 		}
 	})
 	o := owner{group: g.id, member: generation.MemberID, generation: int(generation.ID)}
-	s, err := g.client.open(o, topics, revoked, func() { close(closed) })
+	s, err := g.client.open(ctx, o, topics, revoked, func() { close(closed) })
 	if err != nil {
 		close(closed)
 		return nil, err

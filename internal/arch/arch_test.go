@@ -161,7 +161,8 @@ func TestLinterAgrees(t *testing.T) {
 	for _, stage := range stages() {
 		var denied []string
 		for _, d := range rules["stage-"+stage].Deny {
-			denied = append(denied, strings.TrimPrefix(d.Pkg, module+"/"))
+			// The children of store are denied, its vocabulary is not.
+			denied = append(denied, strings.TrimSuffix(strings.TrimPrefix(d.Pkg, module+"/"), "/"))
 		}
 		for _, other := range append(stages(), seesEverything()...) {
 			if slices.Contains(denied, other) == (other == stage) {

@@ -42,6 +42,7 @@ type TLS struct {
 // Ops is the operations endpoint of a stage.
 type Ops struct {
 	Listen string `koanf:"listen" unit:"host:port" doc:"address of /healthz, /readyz and /metrics; port 0 picks a free one"`
+	Pprof  bool   `koanf:"pprof" doc:"also serve /debug/pprof, for finding out where time goes"`
 }
 
 // Collector is the front door.

@@ -17,13 +17,44 @@ func fixed[T any](t arrow.DataType, values []T) arrow.Array {
 	return array.MakeFromData(data)
 }
 
-// strings wraps offsets and bytes as an Arrow string array.
+// stringArray wraps offsets and bytes as an Arrow string array.
 func stringArray(offsets []int32, bytes []byte) arrow.Array {
-	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), len(offsets)*4)
-	buffers := []*memory.Buffer{nil, memory.NewBufferBytes(raw), memory.NewBufferBytes(bytes)}
+	buffers := []*memory.Buffer{nil, offsetBuffer(offsets), memory.NewBufferBytes(bytes)}
 	data := array.NewData(arrow.BinaryTypes.String, len(offsets)-1, buffers, nil, 0, 0)
 	defer data.Release()
 	return array.MakeFromData(data)
+}
+
+// stringsOf copies words into an Arrow string array.
+func stringsOf(words []string) arrow.Array {
+	offsets := make([]int32, 1, len(words)+1)
+	var bytes []byte
+	for _, word := range words {
+		bytes = append(bytes, word...)
+		offsets = append(offsets, int32(len(bytes)))
+	}
+	return stringArray(offsets, bytes)
+}
+
+// listArray wraps values, cut at offsets, as an Arrow list array.
+func listArray(t arrow.DataType, offsets []int32, values arrow.Array) arrow.Array {
+	data := array.NewData(t, len(offsets)-1, []*memory.Buffer{nil, offsetBuffer(offsets)}, []arrow.ArrayData{values.Data()}, 0, 0)
+	defer data.Release()
+	return array.MakeFromData(data)
+}
+
+// mapArray wraps keys and items, cut at offsets, as an Arrow map array.
+func mapArray(t *arrow.MapType, offsets []int32, keys, items arrow.Array) arrow.Array {
+	children := []arrow.ArrayData{keys.Data(), items.Data()}
+	entries := array.NewData(t.Elem(), keys.Len(), []*memory.Buffer{nil}, children, 0, 0)
+	defer entries.Release()
+	data := array.NewData(t, len(offsets)-1, []*memory.Buffer{nil, offsetBuffer(offsets)}, []arrow.ArrayData{entries}, 0, 0)
+	defer data.Release()
+	return array.MakeFromData(data)
+}
+
+func offsetBuffer(offsets []int32) *memory.Buffer {
+	return memory.NewBufferBytes(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), len(offsets)*4))
 }
 
 // dictionary collects the values of one text column of a batch.

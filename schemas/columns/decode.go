@@ -108,7 +108,7 @@ func (r *reader) binary(name string, width int, put func(i int, value []byte)) {
 		return
 	}
 	typed, ok := a.(*array.FixedSizeBinary)
-	if !ok || typed.DataType().(*arrow.FixedSizeBinaryType).ByteWidth != width {
+	if !ok || !arrow.TypeEqual(typed.DataType(), &arrow.FixedSizeBinaryType{ByteWidth: width}) {
 		r.wrong(name, a)
 		return
 	}

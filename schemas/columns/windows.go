@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/weirmesh/weir/schemas"
 )
@@ -34,51 +32,81 @@ func Windows(subject schemas.Subject) *arrow.Schema {
 
 // EncodePartials returns one Arrow IPC stream of one record batch: the unit that ClickHouse stores whole or not at all.
 func EncodePartials(subject schemas.Subject, rows []schemas.Partial) ([]byte, error) {
-	schema := Windows(subject)
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	defer b.Release()
-	b.Reserve(len(rows))
+	dimensions := subject.Dimensions()
 	for i := range rows {
-		if len(rows[i].Dimensions) != len(subject.Dimensions()) {
-			return nil, fmt.Errorf("encode %s windows: %d dimensions, want %d", subject, len(rows[i].Dimensions), len(subject.Dimensions()))
+		if len(rows[i].Dimensions) != len(dimensions) {
+			return nil, fmt.Errorf("encode %s windows: %d dimensions, want %d", subject, len(rows[i].Dimensions), len(dimensions))
 		}
-		appendPartial(b, subject, &rows[i])
 	}
-	record := b.NewRecord()
-	defer record.Release()
-	value, err := EncodeRecord(record)
+	value, err := encode(Windows(subject), partialArrays(subject, rows), len(rows))
 	if err != nil {
 		return nil, fmt.Errorf("encode %d %s windows: %w", len(rows), subject, err)
 	}
 	return value, nil
 }
 
-// appendPartial walks the columns in the order of Windows.
-func appendPartial(b *array.RecordBuilder, subject schemas.Subject, p *schemas.Partial) {
-	at := 0
-	next := func() array.Builder { at++; return b.Field(at - 1) }
-	next().(*array.TimestampBuilder).Append(arrow.Timestamp(p.Start / int64(time.Millisecond)))
-	for _, value := range p.Dimensions {
-		next().(*array.StringBuilder).Append(value)
+// partialArrays makes the columns in the order of Windows.
+func partialArrays(subject schemas.Subject, rows []schemas.Partial) []arrow.Array {
+	p := arrow.PrimitiveTypes
+	arrays := []arrow.Array{fixed(&arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"},
+		each(rows, func(r *schemas.Partial) int64 { return r.Start / int64(time.Millisecond) }))}
+	for i := range subject.Dimensions() {
+		arrays = append(arrays, texts(rows, func(r *schemas.Partial) string { return r.Dimensions[i] }))
 	}
-	next().(*array.StringBuilder).Append(p.Source)
-	next().(*array.Int64Builder).Append(p.FirstOffset)
-	next().(*array.Int64Builder).Append(p.LastOffset)
+	arrays = append(arrays, texts(rows, func(r *schemas.Partial) string { return r.Source }),
+		fixed(p.Int64, each(rows, func(r *schemas.Partial) int64 { return r.FirstOffset })),
+		fixed(p.Int64, each(rows, func(r *schemas.Partial) int64 { return r.LastOffset })))
 	for _, m := range subject.Measures() {
-		next().(*array.Uint64Builder).Append(p.Measures[m])
+		arrays = append(arrays, fixed(p.Uint64, each(rows, func(r *schemas.Partial) uint64 { return r.Measures[m] })))
 	}
-	next().(*array.Uint8Builder).Append(uint8(p.Evidence))
-	histogram := next().(*array.MapBuilder)
-	histogram.Append(true)
-	for _, c := range p.Histogram {
-		histogram.KeyBuilder().(*array.Int16Builder).Append(int16(c.Bucket))
-		histogram.ItemBuilder().(*array.Uint64Builder).Append(c.Count)
-	}
+	arrays = append(arrays, fixed(p.Uint8, each(rows, func(r *schemas.Partial) uint8 { return uint8(r.Evidence) })), histograms(rows))
 	if subject == schemas.ServiceWindows {
-		callers := next().(*array.ListBuilder)
-		callers.Append(true)
-		for _, name := range p.Callers {
-			callers.ValueBuilder().(*array.StringBuilder).Append(name)
-		}
+		arrays = append(arrays, callers(rows))
 	}
+	return arrays
+}
+
+func each[T any](rows []schemas.Partial, value func(*schemas.Partial) T) []T {
+	out := make([]T, len(rows))
+	for i := range rows {
+		out[i] = value(&rows[i])
+	}
+	return out
+}
+
+func texts(rows []schemas.Partial, value func(*schemas.Partial) string) arrow.Array {
+	words := make([]string, len(rows))
+	for i := range rows {
+		words[i] = value(&rows[i])
+	}
+	return stringsOf(words)
+}
+
+func histograms(rows []schemas.Partial) arrow.Array {
+	offsets := []int32{0}
+	var buckets []int16
+	var counts []uint64
+	for i := range rows {
+		for _, c := range rows[i].Histogram {
+			buckets, counts = append(buckets, int16(c.Bucket)), append(counts, c.Count)
+		}
+		offsets = append(offsets, int32(len(buckets)))
+	}
+	keys := fixed(arrow.PrimitiveTypes.Int16, buckets)
+	defer keys.Release()
+	items := fixed(arrow.PrimitiveTypes.Uint64, counts)
+	defer items.Release()
+	return mapArray(arrow.MapOf(arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Uint64), offsets, keys, items)
+}
+
+func callers(rows []schemas.Partial) arrow.Array {
+	offsets := []int32{0}
+	var names []string
+	for i := range rows {
+		names = append(names, rows[i].Callers...)
+		offsets = append(offsets, int32(len(names)))
+	}
+	values := stringsOf(names)
+	defer values.Release()
+	return listArray(arrow.ListOf(arrow.BinaryTypes.String), offsets, values)
 }

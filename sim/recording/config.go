@@ -73,12 +73,18 @@ func DefaultServices() []Service {
 	ms := time.Millisecond
 	return []Service{
 		{Name: "front", Pods: 4, Work: 4 * ms, Entry: 0.9, Calls: []Call{
-			{"catalog", 0.9, Plain}, {"currency", 0.7, Plain}, {"cart", 0.5, Named}, {"recommend", 0.4, Plain},
-			{"ads", 0.6, Bare}, {"checkout", 0.08, Plain}}},
+			{"catalog", 0.9, Plain},
+			{"currency", 0.7, Plain},
+			{"cart", 0.5, Named},
+			{"recommend", 0.4, Plain},
+			{"ads", 0.6, Bare},
+			{"checkout", 0.08, Plain},
+		}},
 		{Name: "mobile-api", Pods: 2, Work: 3 * ms, Entry: 0.1, Calls: []Call{{"catalog", 0.8, Plain}, {"cart", 0.5, Plain}}},
 		{Name: "recommend", Pods: 2, GRPC: true, Work: 5 * ms, Calls: []Call{{"catalog", 1, Bare}}},
 		{Name: "checkout", Pods: 2, GRPC: true, Work: 8 * ms, Calls: []Call{
-			{"cart", 1, Plain}, {"currency", 1, Plain}, {"payment", 1, Plain}, {"mail", 0.95, Message}}},
+			{"cart", 1, Plain}, {"currency", 1, Plain}, {"payment", 1, Plain}, {"mail", 0.95, Message},
+		}},
 		{Name: "catalog", Pods: 3, GRPC: true, Work: 2 * ms, Calls: []Call{{"catalog-db", 0.8, Peer}}},
 		{Name: "currency", Pods: 2, GRPC: true, Work: 1 * ms},
 		{Name: "cart", Pods: 3, GRPC: true, Work: 2 * ms, Calls: []Call{{"cart-cache", 1, Peer}}},

@@ -121,7 +121,8 @@ func arrowStream(t testing.TB, rows, batches int) []byte {
 	t.Helper()
 	mem := memory.NewGoAllocator()
 	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "n", Type: arrow.PrimitiveTypes.Uint64}, {Name: "service", Type: arrow.BinaryTypes.String}}, nil)
+		{Name: "n", Type: arrow.PrimitiveTypes.Uint64}, {Name: "service", Type: arrow.BinaryTypes.String},
+	}, nil)
 	var buf bytes.Buffer
 	w := ipc.NewWriter(&buf, ipc.WithSchema(schema), ipc.WithAllocator(mem))
 	for range batches {

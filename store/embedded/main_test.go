@@ -121,8 +121,10 @@ func start(t testing.TB, o childOptions) *embedded.Child {
 // connect opens clickhouse-go on the child.
 func connect(t testing.TB, c *embedded.Child, change ...func(*clickhouse.Options)) driver.Conn {
 	t.Helper()
-	o := &clickhouse.Options{Addr: []string{c.Addr()}, Protocol: clickhouse.HTTP, MaxOpenConns: 8,
-		DialTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
+	o := &clickhouse.Options{
+		Addr: []string{c.Addr()}, Protocol: clickhouse.HTTP, MaxOpenConns: 8,
+		DialTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+	}
 	for _, f := range change {
 		f(o)
 	}

@@ -51,8 +51,10 @@ func TestFormats(t *testing.T) {
 	want(t, ask(t, c, "SELECT 'FORMAT JSON' AS format -- FORMAT JSON\n", "default_format", "CSV"), `"FORMAT JSON"`)
 	// As with ClickHouse, a parameter's value has the escapes of TabSeparated.
 	want(t, ask(t, c, "SELECT {x:String} || {y:String}", "param_x", "it's\\t", "param_y", "!"), `it\'s\t!`)
-	for _, sql := range []string{"SHOW TABLES", "DESCRIBE (SELECT 1)", "EXISTS TABLE t", "EXPLAIN SELECT 1", "EXPLAIN AST SELECT 1",
-		"WITH 1 AS x SELECT x", "(SELECT 1) UNION ALL (SELECT 2)", "SELECT 1 WHERE 0", "FROM numbers(2) SELECT number", "SHOW PROCESSLIST FORMAT JSON"} {
+	for _, sql := range []string{
+		"SHOW TABLES", "DESCRIBE (SELECT 1)", "EXISTS TABLE t", "EXPLAIN SELECT 1", "EXPLAIN AST SELECT 1",
+		"WITH 1 AS x SELECT x", "(SELECT 1) UNION ALL (SELECT 2)", "SELECT 1 WHERE 0", "FROM numbers(2) SELECT number", "SHOW PROCESSLIST FORMAT JSON",
+	} {
 		ask(t, c, sql)
 	}
 	want(t, ask(t, c, "SELECT 1", "wait_end_of_query", "1"), "1")
@@ -260,8 +262,10 @@ func TestReadOnlyServer(t *testing.T) {
 	o.Server.ReadOnly = true
 	c := start(t, o)
 	want(t, ask(t, c, "SELECT 1"), "1")
-	for _, sql := range []string{"CREATE TABLE x (n Int8) ENGINE = Memory", "INSERT INTO x FORMAT CSV\n1", "SET max_threads = 1",
-		"WITH 1 AS x INSERT INTO y SELECT x", "EXPLAIN SELECT 1 SETTINGS max_threads = 1 PARALLEL WITH DROP TABLE x"} {
+	for _, sql := range []string{
+		"CREATE TABLE x (n Int8) ENGINE = Memory", "INSERT INTO x FORMAT CSV\n1", "SET max_threads = 1",
+		"WITH 1 AS x INSERT INTO y SELECT x", "EXPLAIN SELECT 1 SETTINGS max_threads = 1 PARALLEL WITH DROP TABLE x",
+	} {
 		if r := post(t, c, strings.NewReader(sql)); r.status == http.StatusOK {
 			t.Errorf("%s: %d %s", sql, r.status, r.body)
 		}

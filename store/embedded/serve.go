@@ -76,7 +76,7 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("serve clickhouse: %w", err)
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }() // the lock goes with the process anyway
 
 	start := time.Now()
 	engine, err := OpenEngine(EngineConfig{Library: cfg.Library, Path: filepath.Join(cfg.Dir, "data"), MaxMemory: cfg.MaxMemory})
@@ -151,7 +151,7 @@ func watchParent(pipe *os.File, exit func(int)) (stop func()) {
 	}()
 	return func() {
 		close(done)
-		pipe.Close()
+		_ = pipe.Close() // ends the read below
 		<-ended
 	}
 }
@@ -173,17 +173,14 @@ func lockDir(ctx context.Context, dir string, wait time.Duration) (*os.File, err
 			return f, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", dir, err)
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
 		}
 		select {
 		case <-tick.C:
 		case <-timeout.C:
-			f.Close()
-			return nil, fmt.Errorf("data directory %s: %w (waited %v)", dir, ErrLocked, wait)
+			return nil, errors.Join(fmt.Errorf("data directory %s: %w (waited %v)", dir, ErrLocked, wait), f.Close())
 		case <-ctx.Done():
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", dir, context.Cause(ctx))
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, context.Cause(ctx)), f.Close())
 		}
 	}
 }

@@ -285,8 +285,7 @@ func (s *Server) output(req *request, a *answer) (out io.Writer, finish func(err
 		return nil, nil, fmt.Errorf("spool answer: %w", err)
 	}
 	return f, func(err error) error {
-		defer os.Remove(f.Name())
-		defer f.Close()
+		defer func() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }() // NewServer removes what is left
 		if err == nil {
 			_, err = f.Seek(0, io.SeekStart)
 		}

@@ -128,7 +128,7 @@ func (s *Session) Stream(ctx context.Context, head, tail string, params map[stri
 // copyOut copies until the end of r. After a failure of out it goes on reading: a closed pipe would raise
 // SIGPIPE in a thread of the engine.
 func copyOut(out io.Writer, r *os.File, failed func()) error {
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read
 	buf := make([]byte, 64<<10)
 	_, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{r}, buf)
 	if err != nil {

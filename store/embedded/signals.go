@@ -31,8 +31,10 @@ func saveSignalHandlers() (signalHandlers, error) {
 		return h, fmt.Errorf("find sigaction: %w", err)
 	}
 	purego.RegisterFunc(&h.sigaction, sym)
-	for i, s := range [len(h.saved)]syscall.Signal{syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGILL, syscall.SIGBUS,
-		syscall.SIGSYS, syscall.SIGFPE, syscall.SIGTSTP, syscall.SIGTRAP} {
+	for i, s := range [len(h.saved)]syscall.Signal{
+		syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGILL, syscall.SIGBUS,
+		syscall.SIGSYS, syscall.SIGFPE, syscall.SIGTSTP, syscall.SIGTRAP,
+	} {
 		h.saved[i].signal = int32(s)
 		if h.sigaction(int32(s), nil, unsafe.Pointer(&h.saved[i].action)) != 0 {
 			return h, fmt.Errorf("save handler of %v", s)

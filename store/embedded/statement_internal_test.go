@@ -66,8 +66,10 @@ func TestSplitInsert(t *testing.T) {
 			t.Errorf("%s: data %q", test.sql, got)
 		}
 	}
-	for _, sql := range []string{"", "SELECT 1 FORMAT CSV", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES ('FORMAT CSV 1')", "INSERT INTO t SELECT 1 FORMAT CSV",
-		"INSERT INTO t -- FORMAT CSV", "INSERT INTO t 'FORMAT CSV"} {
+	for _, sql := range []string{
+		"", "SELECT 1 FORMAT CSV", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES ('FORMAT CSV 1')", "INSERT INTO t SELECT 1 FORMAT CSV",
+		"INSERT INTO t -- FORMAT CSV", "INSERT INTO t 'FORMAT CSV",
+	} {
 		if ins, ok, err := splitInsert(sql, false); ok || err != nil {
 			t.Errorf("%s: %+v %v", sql, ins, err)
 		}
@@ -76,8 +78,10 @@ func TestSplitInsert(t *testing.T) {
 
 // FuzzSplit holds the splitting to what must be true of any text.
 func FuzzSplit(f *testing.F) {
-	for _, sql := range []string{"SELECT 1 FORMAT JSON SETTINGS a=1;", "INSERT INTO t (a) SETTINGS x = 1 FORMAT CSV\n1,2", "INSERT INTO t SELECT * FROM input('a) Int') FORMAT TSV\n",
-		"WITH x AS (SELECT ';') SELECT `a``b`, \"c\\\"\" FROM $$ ( $$ -- x\n", "/*", "'\\", "‘x’ “y", "((]", "INSERT INTO FORMAT FORMAT FORMAT"} {
+	for _, sql := range []string{
+		"SELECT 1 FORMAT JSON SETTINGS a=1;", "INSERT INTO t (a) SETTINGS x = 1 FORMAT CSV\n1,2", "INSERT INTO t SELECT * FROM input('a) Int') FORMAT TSV\n",
+		"WITH x AS (SELECT ';') SELECT `a``b`, \"c\\\"\" FROM $$ ( $$ -- x\n", "/*", "'\\", "‘x’ “y", "((]", "INSERT INTO FORMAT FORMAT FORMAT",
+	} {
 		f.Add(sql)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {

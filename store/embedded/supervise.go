@@ -129,7 +129,7 @@ func (c *Child) runOnce(running, killed context.Context, onReady func()) (ready 
 			signalProcess(cmd, syscall.SIGTERM)
 		case <-killed.Done():
 			signalProcess(cmd, syscall.SIGKILL)
-			<-exited
+			<-exited //nolint:errcheck // how a killed process ended tells nothing
 			c.setPID(0)
 			return ready, errKilled
 		case err := <-exited:
