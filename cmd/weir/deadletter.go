@@ -27,7 +27,7 @@ func deadletterCommand() *cobra.Command {
 		Short:   "List dead letters: when, where, why, and what they begin with",
 		Example: "  weir deadletter list\n  weir deadletter list -o json | jq .reason",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := newStage(cmd)
+			a, err := newTool(cmd)
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ func queryCommand() *cobra.Command {
 			"  echo 'SHOW TABLES' | weir query",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := newStage(cmd)
+			a, err := newTool(cmd)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -48,14 +47,7 @@ func replayCommand() *cobra.Command {
 			if err := o.check(); err != nil {
 				return usageError{err}
 			}
-			cfg, _, err := loadConfig(cmd, os.Environ())
-			if err != nil {
-				return err
-			}
-			if !cmd.Flags().Changed("log-level") {
-				cfg.Log.Level = "warn" // the terminal is for progress
-			}
-			a, err := newApp(cfg, cmd.ErrOrStderr(), "broker", "clickhouse", "collector", "features")
+			a, err := newTool(cmd, "broker", "clickhouse", "collector", "features")
 			if err != nil {
 				return err
 			}

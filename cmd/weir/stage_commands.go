@@ -186,6 +186,18 @@ func newStage(cmd *cobra.Command, checks ...string) (*app, error) {
 	return newApp(cfg, cmd.ErrOrStderr(), checks...)
 }
 
+// newTool prepares a command that somebody waits for: the terminal is for its answer, so only warnings are logged unless more is asked for.
+func newTool(cmd *cobra.Command, checks ...string) (*app, error) {
+	cfg, sources, err := loadConfig(cmd, os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	if sources.Of("log.level") == "default" {
+		cfg.Log.Level = "warn"
+	}
+	return newApp(cfg, cmd.ErrOrStderr(), checks...)
+}
+
 // withOps runs a stage with its operations server beside it.
 func (a *app) withOps(ctx context.Context, run func() error) error {
 	_, stop, err := a.startOps(ctx)

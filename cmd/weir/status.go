@@ -87,7 +87,7 @@ func statusCommand() *cobra.Command {
 			"duplicated, orphaned or dead-lettered. It asks the Weir that runs on --data-dir, or --kafka and --clickhouse.",
 		Example: "  weir status\n  weir status -o json | jq .quiet\n  weir status --kafka kafka-1:9092 --clickhouse ch:8123",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := newStage(cmd)
+			a, err := newTool(cmd)
 			if err != nil {
 				return err
 			}
