@@ -51,8 +51,8 @@ ask "2. Which edges are slowest? (milliseconds; 'outside' = from outside the mes
 
 ask "3. How does the load move? (calls a minute, from the 1-minute windows, in steps of ten minutes)" "
 	SELECT formatDateTime(toStartOfInterval(window_start, INTERVAL 10 MINUTE), '%H:%i') AS from,
-		intDiv(sum(calls), 10) AS calls_a_minute, bar(calls_a_minute, 0, 1500, 50) AS load
-	FROM service_windows_1m GROUP BY from ORDER BY from"
+		intDiv(sum(calls), 10) AS calls_a_minute, bar(calls_a_minute, 0, max(calls_a_minute) OVER (), 50) AS load
+	FROM service_windows_1m GROUP BY from ORDER BY from LIMIT 40"
 
 say "Where to look next"
 weir=${weir#"$PWD"/}

@@ -48,7 +48,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		},
 		lag:       gauge("weir_features_lag_messages", "Messages in the log that are not durable as windows yet."),
 		watermark: gauge("weir_features_watermark_seconds", "Event time that the source has passed, seconds since the Unix epoch."),
-		lastData:  gauge("weir_features_last_data_timestamp_seconds", "When the last message was read, seconds since the Unix epoch."),
+		lastData:  gauge("weir_features_last_data_timestamp_seconds", "When the newest message was written, seconds since the Unix epoch."),
 	}
 	r.MustRegister(m.messages, m.flushSeconds)
 	return m
@@ -60,7 +60,7 @@ func (r *run) observe(s *source, now time.Time) {
 	m := r.parts.Metrics
 	m.lag.WithLabelValues(labels...).Set(float64(max(0, s.end-s.durable)))
 	m.watermark.WithLabelValues(labels...).Set(float64(r.sourceWatermark(s, now)) / 1e9)
-	if last := s.clock.LastData(); !last.IsZero() {
-		m.lastData.WithLabelValues(labels...).Set(float64(last.UnixNano()) / 1e9)
+	if !s.lastData.IsZero() {
+		m.lastData.WithLabelValues(labels...).Set(float64(s.lastData.UnixNano()) / 1e9)
 	}
 }

@@ -35,8 +35,8 @@ func (r *run) progressRecords(now time.Time) ([]ingest.Record, error) {
 			Source: s.assigned.Source.String(), Worker: r.cfg.Name, Time: now.UnixNano(), Next: s.next, Durable: s.durable,
 			End: max(s.end, s.next), Watermark: r.sourceWatermark(s, now), Idle: r.idle(s, now),
 		}
-		if last := s.clock.LastData(); !last.IsZero() {
-			p.LastData = last.UnixNano()
+		if !s.lastData.IsZero() {
+			p.LastData = s.lastData.UnixNano()
 		}
 		value, err := p.Encode()
 		if err != nil {

@@ -22,10 +22,11 @@ type source struct {
 	silence  window.Silence
 	samples  []columns.Sample
 	gaps     []schemas.Gap
-	next     int64 // first offset not read yet
-	durable  int64 // first offset that is not durable yet
-	end      int64 // log end, as last seen
-	unsaved  bool  // durable moved since the last commit
+	next     int64     // first offset not read yet
+	durable  int64     // first offset that is not durable yet
+	end      int64     // log end, as last seen
+	unsaved  bool      // durable moved since the last commit
+	lastData time.Time // when the newest message was written
 }
 
 func newSource(a ingest.Assigned, generation int64, marks schemas.Marks) *source {
@@ -39,6 +40,9 @@ func newSource(a ingest.Assigned, generation int64, marks schemas.Marks) *source
 // take handles one message. An error means that the message cannot be read; it counts as taken all the same.
 func (s *source) take(m ingest.Message, now time.Time, count *counters) error {
 	s.next, s.end = m.Offset+1, m.End
+	if m.Time.After(s.lastData) {
+		s.lastData = m.Time
+	}
 	s.joiner.Advance(m.Offset, &output{source: s, offset: m.Offset, count: count})
 	if control, ok := wire.Find(m.Headers, wire.HeaderControl); ok {
 		return s.control(m, control, now, count)

@@ -128,12 +128,16 @@ func (a *app) clickhouseConfig(address string) (clickhouse.Config, error) {
 func (a *app) patiently(ctx context.Context, what string, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.Wait, fmt.Errorf("gave up after %s (--wait)", a.cfg.Wait))
 	defer cancel()
+	said := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := try(ctx)
 		if err == nil || ingest.IsPermanent(err) {
 			return err
 		}
-		a.log.Debug("Waiting", "for", what, "error", err)
+		if !said && wait > time.Second {
+			a.log.Warn("Still trying", "to", what, "for", a.cfg.Wait, "error", err)
+			said = true
+		}
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
@@ -168,7 +172,7 @@ func (a *app) topics() []kafka.Topic {
 		case wire.TopicProgress:
 			t.Retention = time.Hour
 		case wire.TopicDeadLetter:
-			t.Partitions = 1
+			t.Partitions, t.Retention = 1, min(t.Retention, 72*time.Hour)
 		}
 		out = append(out, t)
 	}

@@ -2,7 +2,9 @@ package main_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -156,9 +158,15 @@ func TestKilledEngineComesBack(t *testing.T) {
 	checkCounts(t, dir, truth)
 }
 
+// freePort returns an address nobody uses. It stays below the ports that systems hand out by themselves, so that it is still free when
+// weir comes to it.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	defer l.Close()
-	return l.Addr().String()
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
 }

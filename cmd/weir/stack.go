@@ -36,7 +36,7 @@ func (a *app) runStack(ctx context.Context, body func(context.Context, *stack) e
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
-	s := &stack{app: a}
+	s := &stack{app: a, addresses: lock.Addresses{Started: time.Now().UTC()}}
 
 	address, stopOps, err := a.startOps(ctx)
 	if err != nil {

@@ -63,7 +63,7 @@ func makeLog(rng *rand.Rand, messages, spread int) []step {
 // TestRestartEquivalence is the promise that exact counting stands on: whoever starts again at Restart comes to the same outputs at the
 // same offsets.
 func TestRestartEquivalence(t *testing.T) {
-	seeds := 300
+	seeds := 150
 	if testing.Short() {
 		seeds = 60
 	}

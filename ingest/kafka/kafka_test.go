@@ -216,7 +216,17 @@ func TestReadingGoesOnWhenTheBrokerComesBack(t *testing.T) {
 	if m := next(t, s); string(m.Value) != "1" || m.Offset != 1 {
 		t.Errorf("read %q at %d, want 1", m.Value, m.Offset)
 	}
-	commit(t, s, assigned(t, s, 0).Source, ingest.Position{Restart: 2, Durable: 2})
+	// A connection that broke meanwhile may cost a commit or two; the next flush commits again.
+	at, err := ingest.Position{Restart: 2, Durable: 2}, errors.New("not tried")
+	for tries := 0; err != nil && tries < 5; tries++ {
+		err = s.Commit(t.Context(), assigned(t, s, 0).Source, at)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if got := assigned(t, session(t, back.Direct(group, topic)), 0).Position; got != at {
+		t.Errorf("committed %+v, want %+v", got, at)
+	}
 }
 
 func TestALogThatNoLongerHoldsThePlaceEndsTheSession(t *testing.T) {

@@ -43,7 +43,7 @@ SELECT
     toUInt64(length(groupUniqArrayArray(t.callers))) AS distinct_callers,
     greatest(0., least(1., sum(t.observed) / (sum(t.observed) + sum(t.missing)) * {{template "gaps" .}})) AS completeness,
     weirEvidence(groupBitOr(t.evidence)) AS evidence,
-    max(t.acted_on) AS acted_on,
+    toUInt8(max(t.acted_on)) AS acted_on,
     sum(t.revision) AS revision
 FROM weir.service_{{.Table}} AS t
 GROUP BY window_start, tenant, cluster, region, namespace, workload, version
@@ -57,7 +57,7 @@ SELECT
     {{template "measures" .}}
     greatest(0., least(1., sum(t.observed) / (sum(t.observed) + sum(t.missing)) * {{template "gaps" .}})) AS completeness,
     weirEvidence(groupBitOr(t.evidence)) AS evidence,
-    max(t.acted_on) AS acted_on,
+    toUInt8(max(t.acted_on)) AS acted_on,
     sum(t.revision) AS revision
 FROM weir.instance_{{.Table}} AS t
 GROUP BY window_start, tenant, cluster, region, namespace, workload, version, instance
@@ -74,7 +74,7 @@ SELECT
     {{template "measures" .}}
     greatest(0., least(1., {{template "gaps" .}})) AS completeness,
     weirEvidence(groupBitOr(t.evidence)) AS evidence,
-    max(t.acted_on) AS acted_on,
+    toUInt8(max(t.acted_on)) AS acted_on,
     sum(t.revision) AS revision
 FROM weir.edge_{{.Table}} AS t
 GROUP BY window_start, tenant, source_cluster, source_region, source_namespace, source_workload, source_version,

@@ -27,7 +27,7 @@ func FindLibrary(explicit string) (string, error) {
 			return filepath.Abs(path)
 		}
 	}
-	return "", fmt.Errorf("%w: looked for %s; run `make clickhouse`, or give its path with --chdb-library",
+	return "", fmt.Errorf("%w: looked for %s; run `make clickhouse`, or give its path with --library or WEIR_CHDB_LIBRARY",
 		ErrNoLibrary, strings.Join(candidates, ", "))
 }
 

@@ -101,8 +101,9 @@ func splitStatement(sql string, allowFiles bool) (statement, error) {
 	if formatStart >= 0 {
 		st.head, st.tail = sql[:formatStart], sql[formatEnd:end]
 	}
-	st.rows = s.any(first, "SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS")
-	st.reader = st.rows || s.any(first, "EXPLAIN", "CHECK")
+	st.rows = s.any(first, "SELECT", "WITH", "FROM", "DESCRIBE", "DESC", "EXISTS")
+	// The engine rewrites SHOW into a query of its own and forgets where the answer should go.
+	st.reader = st.rows || s.any(first, "SHOW", "EXPLAIN", "CHECK")
 	return st, nil
 }
 
