@@ -42,7 +42,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
-		MemoryLimitMiB: 512, MaxRequestMiB: 16, Drain: 10 * time.Second,
+		MemoryLimitMiB: 1024, MaxRequestMiB: 16, Drain: 10 * time.Second,
 	}
 }
 

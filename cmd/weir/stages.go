@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -48,6 +49,10 @@ func (a *app) runCollector(ctx context.Context, addresses []string) error {
 	c, err := collector.New(a.collectorConfig(addresses))
 	if err != nil {
 		return err
+	}
+	// The collector refuses requests above its limit; collecting garbage in time keeps it from getting there. GOMEMLIMIT overrides.
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(a.cfg.Collector.MemoryLimitMiB) << 20 / 10 * 8)
 	}
 	done := make(chan struct{})
 	defer close(done)

@@ -172,7 +172,7 @@ func (a *app) collectorStatus(ctx context.Context, ops string) *hopCollector {
 	}
 	sum := func(name string) (total float64) {
 		for _, m := range families[name].GetMetric() {
-			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			total += m.GetCounter().GetValue()
 		}
 		return total
 	}
@@ -180,8 +180,8 @@ func (a *app) collectorStatus(ctx context.Context, ops string) *hopCollector {
 		Received: int64(sum("weir_collector_received_total")), Sent: int64(sum("weir_collector_sent_total")),
 		Dropped: int64(sum("weir_collector_dropped_total")), DeadLettered: int64(sum("weir_collector_dead_lettered_total")),
 	}
-	if last := sum("weir_collector_last_received_timestamp_seconds"); last > 0 {
-		h.LastData = time.Unix(0, int64(last*1e9)).UTC()
+	for _, m := range families["weir_collector_last_received_timestamp_seconds"].GetMetric() { // one for each signal
+		h.LastData = later(h.LastData, timeOf(int64(m.GetGauge().GetValue()*1e9)))
 	}
 	return h
 }

@@ -103,7 +103,7 @@ func Default() Config {
 		Ops:     Ops{Listen: "127.0.0.1:0"},
 		Collector: Collector{
 			GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
-			MemoryLimitMiB: 512, MaxRequestMiB: 16,
+			MemoryLimitMiB: 1024, MaxRequestMiB: 16,
 		},
 		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, Group: "weir-features"},
 		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},
