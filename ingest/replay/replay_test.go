@@ -34,8 +34,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// spansPerRequest is how many spans each line of the test's recordings holds; a line is a request.
-const spansPerRequest = 10
+// spansPerRequest is how many spans each line of the test's recordings holds: as many as a request may, so that each line is a request.
+const spansPerRequest = recording.MaxItems
 
 // record writes an OTLP recording of so many requests and opens it. Span k of the recording ends at k+1 seconds. The lines in bad are
 // not readable, and come before the request with that number.
@@ -52,7 +52,7 @@ func record(t *testing.T, requests int, bad ...int) *recording.Recording {
 		for k := range spansPerRequest {
 			s := spans.AppendEmpty()
 			s.SetTraceID(pcommon.TraceID{1, byte(i), byte(i >> 8)})
-			s.SetSpanID(pcommon.SpanID{1, byte(k)})
+			s.SetSpanID(pcommon.SpanID{1, byte(k), byte(k >> 8)})
 			s.SetEndTimestamp(pcommon.Timestamp(int64(i*spansPerRequest+k+1) * int64(time.Second)))
 		}
 		line, err := marshal.MarshalTraces(traces)
@@ -91,7 +91,7 @@ func TestEveryRequestIsSentOnceInOrder(t *testing.T) {
 	if err != nil || !slices.Equal(sent, []int{0, 1, 2, 3, 4}) {
 		t.Errorf("sent %v, error %v", sent, err)
 	}
-	want := replay.Progress{Path: "kept", Requests: 5, SpansSent: 50, FirstEvent: int64(time.Second), LastEvent: 50 * int64(time.Second)}
+	want := replay.Progress{Path: "kept", Requests: 5, SpansSent: 5000, FirstEvent: int64(time.Second), LastEvent: 5000 * int64(time.Second)}
 	if p != want {
 		t.Errorf("progress %+v, want %+v", p, want)
 	}
@@ -99,40 +99,35 @@ func TestEveryRequestIsSentOnceInOrder(t *testing.T) {
 
 func TestAcknowledgementsOutOfOrderMakeProgressWithoutGaps(t *testing.T) {
 	const requests = 6
-	acknowledge := map[int]chan struct{}{}
-	for i := range requests {
-		acknowledge[i] = make(chan struct{})
-	}
-	arrived, saved := make(chan int, requests), make(chan int, requests)
-	cfg := config()
-	cfg.Senders = requests
-	cfg.Send = func(_ context.Context, r recording.Request) error {
-		arrived <- r.Index
-		<-acknowledge[r.Index]
-		return nil
-	}
-	cfg.Save = func(p replay.Progress) error { saved <- p.Requests; return nil }
-	done := make(chan error, 1)
-	go func() {
-		_, err := replay.Run(t.Context(), record(t, requests), replay.Progress{}, cfg)
-		done <- err
-	}()
-	for range requests {
-		<-arrived
-	}
-	// Each step acknowledges a request; what is saved is how many lie below the first gap.
-	for _, step := range []struct{ ack, saved int }{{0, 1}, {2, 0}, {4, 0}, {1, 3}, {5, 0}, {3, 6}} {
-		close(acknowledge[step.ack])
-		if step.saved == 0 {
-			continue // nothing to save; a wrong save would be read instead of the next
+	r := record(t, requests)
+	synctest.Test(t, func(t *testing.T) {
+		acknowledge := map[int]chan struct{}{}
+		for i := range requests {
+			acknowledge[i] = make(chan struct{})
 		}
-		if got := <-saved; got != step.saved {
-			t.Errorf("after request %d: saved %d, want %d", step.ack, got, step.saved)
+		saved, saves := 0, 0
+		cfg := config()
+		cfg.Senders = requests
+		cfg.Send = func(_ context.Context, r recording.Request) error { <-acknowledge[r.Index]; return nil }
+		cfg.Save = func(p replay.Progress) error { saved, saves = p.Requests, saves+1; return nil }
+		done := make(chan error, 1)
+		go func() {
+			_, err := replay.Run(t.Context(), r, replay.Progress{}, cfg)
+			done <- err
+		}()
+		// Each step acknowledges a request; what is saved is how many lie below the first gap.
+		for _, step := range []struct{ ack, saved int }{{0, 1}, {2, 1}, {4, 1}, {1, 3}, {5, 3}, {3, 6}} {
+			synctest.Wait()
+			close(acknowledge[step.ack])
+			synctest.Wait()
+			if saved != step.saved {
+				t.Errorf("after request %d: saved %d, want %d", step.ack, saved, step.saved)
+			}
 		}
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+		if err := <-done; err != nil || saves != 3 {
+			t.Errorf("%d saves, error %v", saves, err)
+		}
+	})
 }
 
 func TestWhatWasSavedBeforeAFailureIsWhatResumeSkips(t *testing.T) {
@@ -171,7 +166,7 @@ func TestWhatWasSavedBeforeAFailureIsWhatResumeSkips(t *testing.T) {
 			}
 		}
 	}
-	if at.SpansSent != 400 || at.FirstEvent != int64(time.Second) || at.LastEvent != 400*int64(time.Second) {
+	if at.SpansSent != 40_000 || at.FirstEvent != int64(time.Second) || at.LastEvent != 40_000*int64(time.Second) {
 		t.Errorf("progress %+v", at)
 	}
 }
@@ -205,7 +200,7 @@ func TestTheRateIsKept(t *testing.T) {
 	for _, c := range []struct {
 		rate float64
 		want time.Duration // from the first to the last request
-	}{{0, 0}, {10, 19 * time.Second}, {1000, 190 * time.Millisecond}} {
+	}{{0, 0}, {1000, 19 * time.Second}, {100_000, 190 * time.Millisecond}} {
 		t.Run(fmt.Sprint(c.rate), func(t *testing.T) {
 			r := record(t, 20)
 			synctest.Test(t, func(t *testing.T) {
@@ -229,7 +224,7 @@ func TestACollectorThatWasSlowIsCaughtUpWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		cfg := config()
-		cfg.Rate = 10
+		cfg.Rate = 1000
 		cfg.Send = func(ctx context.Context, r recording.Request) error {
 			if r.Index == 3 {
 				time.Sleep(5 * time.Second)
@@ -251,7 +246,7 @@ func TestAReplayThatWaitsCanBeStopped(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		cfg := config()
-		cfg.Rate = 0.001
+		cfg.Rate = 0.1
 		p, err := replay.Run(ctx, r, replay.Progress{}, cfg)
 		if !errors.Is(err, context.DeadlineExceeded) || p.Requests != 1 {
 			t.Errorf("progress %+v, error %v", p, err)

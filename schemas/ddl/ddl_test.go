@@ -1,0 +1,213 @@
+package ddl_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/schemas/columns"
+	"github.com/weirmesh/weir/schemas/ddl"
+)
+
+func migrations(t *testing.T) []ddl.Migration {
+	t.Helper()
+	all, err := ddl.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// statements returns every statement of every migration.
+func statements(t *testing.T) (all []string) {
+	t.Helper()
+	for _, m := range migrations(t) {
+		all = append(all, m.Statements...)
+	}
+	return all
+}
+
+func TestMigrationsAreNumberedWithoutHolesAndRendered(t *testing.T) {
+	files, err := filepath.Glob("*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := migrations(t)
+	if len(all) != len(files) || len(all) == 0 {
+		t.Errorf("%d migrations of %d files", len(all), len(files))
+	}
+	for i, m := range all {
+		if m.Version != i+1 || m.Name+".sql" != filepath.Base(files[i]) || len(m.Statements) == 0 {
+			t.Errorf("migration %d is %d %s with %d statements", i+1, m.Version, m.Name, len(m.Statements))
+		}
+		for _, s := range m.Statements {
+			if strings.Contains(s, "{{") || strings.Contains(s, "<no value>") || strings.HasSuffix(s, ";") || strings.Contains(s, "--") {
+				t.Errorf("%s is not rendered:\n%s", m.Name, s)
+			}
+		}
+	}
+}
+
+// again is how statements begin that may run twice: a crash in the middle of a migration is mended by the next start.
+var again = regexp.MustCompile(`^(CREATE (DATABASE|TABLE|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE (VIEW|FUNCTION)|ALTER TABLE \S+ MODIFY TTL) `)
+
+func TestEveryStatementMayRunTwice(t *testing.T) {
+	for _, s := range statements(t) {
+		if !again.MatchString(s) {
+			t.Errorf("may this run twice?\n%s", s)
+		}
+	}
+}
+
+var column = regexp.MustCompile("(?m)^ {4}`?([a-z0-9_]+)`? +[A-Z]")
+
+// tableColumns returns the columns of a table as its CREATE statement lists them.
+func tableColumns(t *testing.T, table schemas.Table) []string {
+	t.Helper()
+	for _, s := range statements(t) {
+		rest, ok := strings.CutPrefix(s, fmt.Sprintf("CREATE TABLE IF NOT EXISTS weir.%s", table))
+		if !ok {
+			continue
+		}
+		if like, ok := strings.CutPrefix(rest, " AS weir."); ok {
+			if like != string(table.Subject)+"_10s" {
+				t.Fatalf("%s is made like %s", table, like)
+			}
+			return tableColumns(t, schemas.Table{Subject: table.Subject, Resolution: schemas.Resolutions()[0]})
+		}
+		var names []string
+		body, _, _ := strings.Cut(rest, "ENGINE =")
+		for _, m := range column.FindAllStringSubmatch(body, -1) {
+			names = append(names, m[1])
+		}
+		return names
+	}
+	t.Fatalf("no statement makes %s", table)
+	return nil
+}
+
+func TestTablesHoldWhatTheVocabularyListsAndNothingElse(t *testing.T) {
+	for _, table := range schemas.Tables() {
+		want := append([]string{"window_start"}, table.Subject.Dimensions()...)
+		want = append(want, "source", "last_offset", "stored")
+		for _, m := range table.Subject.Measures() {
+			want = append(want, m.String())
+		}
+		want = append(want, "acted_on", "evidence", "histogram")
+		if table.Subject == schemas.ServiceWindows {
+			want = append(want, "callers")
+		}
+		if got := tableColumns(t, table); !slices.Equal(got, want) {
+			t.Errorf("%s has columns\n%v, want\n%v", table, got, want)
+		}
+	}
+}
+
+func TestAFlushCarriesEveryColumnThatTheStoreDoesNotSetItself(t *testing.T) {
+	for _, table := range schemas.Tables() {
+		want := slices.DeleteFunc(tableColumns(t, table), func(name string) bool { return name == "stored" || name == "acted_on" })
+		var got []string
+		for _, f := range columns.Windows(table.Subject).Fields() {
+			if f.Name != "first_offset" { // guards the insert only
+				got = append(got, f.Name)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: a flush carries\n%v, the table has\n%v", table, got, want)
+		}
+	}
+}
+
+func TestDimensionsAreTheSortingKey(t *testing.T) {
+	order := regexp.MustCompile(`(?s)ORDER BY \((.*?)\)`)
+	for _, subject := range schemas.Subjects() {
+		for _, s := range statements(t) {
+			if !strings.HasPrefix(s, fmt.Sprintf("CREATE TABLE IF NOT EXISTS weir.%s_10s\n", subject)) {
+				continue
+			}
+			got := strings.Fields(strings.ReplaceAll(order.FindStringSubmatch(s)[1], ",", " "))
+			want := append(subject.Dimensions(), "window_start", "source")
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) { // else a merge would add rows of different windows up
+				t.Errorf("%s is sorted by %v, want %v", subject, got, want)
+			}
+		}
+	}
+}
+
+func TestEveryTableHasItsGuardAndItsView(t *testing.T) {
+	all := statements(t)
+	made := func(what string) bool {
+		return slices.ContainsFunc(all, func(s string) bool { return strings.HasPrefix(s, what+" ") || strings.HasPrefix(s, what+"\n") })
+	}
+	suffixes := []string{"", "_1m", "_1h"}
+	for i, table := range schemas.Tables() {
+		for _, what := range []string{
+			fmt.Sprintf("CREATE TABLE IF NOT EXISTS weir.in_%s", table),
+			fmt.Sprintf("CREATE MATERIALIZED VIEW IF NOT EXISTS weir.guard_%s", table),
+			fmt.Sprintf("CREATE OR REPLACE VIEW weir.%s_windows%s", table.Subject, suffixes[i%len(suffixes)]),
+		} {
+			if !made(what) {
+				t.Errorf("nothing says %s", what)
+			}
+		}
+	}
+}
+
+// inner are measures that people read through another column, completeness or the stage's own counters.
+var inner = []schemas.MeasureID{
+	schemas.DurationNS, schemas.ClockSkew, schemas.Spans, schemas.Duplicates, schemas.Orphans, schemas.Missing,
+}
+
+func TestViewsShowEveryDimensionAndPublicMeasure(t *testing.T) {
+	for _, s := range statements(t) {
+		name, ok := strings.CutPrefix(s, "CREATE OR REPLACE VIEW weir.")
+		subject, _, isWindows := strings.Cut(name, "_windows")
+		if !ok || !isWindows {
+			continue
+		}
+		for _, d := range schemas.Subject(subject).Dimensions() {
+			if !strings.Contains(s, "t."+d+" AS "+d) {
+				t.Errorf("%s_windows does not show %s", subject, d)
+			}
+		}
+		for _, m := range schemas.Subject(subject).Measures() {
+			if !slices.Contains(inner, m) && !strings.Contains(s, " AS "+m.String()) {
+				t.Errorf("%s_windows does not show %s", subject, m)
+			}
+		}
+	}
+}
+
+func TestEvidenceHasTheSameNamesInSQL(t *testing.T) {
+	var quoted, bits []string
+	for i, name := range schemas.EvidenceNames() {
+		quoted, bits = append(quoted, "'"+name+"'"), append(bits, fmt.Sprint(i))
+	}
+	want := fmt.Sprintf("[%s], [%s]", strings.Join(quoted, ", "), strings.Join(bits, ", "))
+	for _, s := range statements(t) {
+		if strings.HasPrefix(s, "CREATE OR REPLACE FUNCTION weirEvidence") {
+			if !strings.Contains(s, want) {
+				t.Errorf("weirEvidence is\n%s\nwant names and bits %s", s, want)
+			}
+			return
+		}
+	}
+	t.Error("nothing makes weirEvidence")
+}
+
+func TestTheZeroBucketIsTheSameInSQL(t *testing.T) {
+	sql, err := os.ReadFile("0004_functions.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("b = %d, 0.", schemas.ZeroBucket); !strings.Contains(string(sql), want) {
+		t.Errorf("weirQuantile does not say %s", want)
+	}
+}
