@@ -119,7 +119,7 @@ func (s *stage) runUntilDurable(w *features.Worker) {
 }
 
 // awaitDurable follows weir.progress until every message of weir.calls and weir.samples is durable, and returns the last word on each source.
-func (s *stage) awaitDurable() map[string]wire.Progress {
+func (s *stage) awaitDurable() map[string]wire.SourceProgress {
 	s.t.Helper()
 	want := map[string]int64{}
 	for _, topic := range []string{wire.TopicCalls, wire.TopicSamples} {
@@ -127,7 +127,7 @@ func (s *stage) awaitDurable() map[string]wire.Progress {
 			want[fmt.Sprintf("%s/%d", topic, p)] = b.End
 		}
 	}
-	said := map[string]wire.Progress{}
+	said := map[string]wire.SourceProgress{}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	err := s.client.Read(ctx, wire.TopicProgress, 0, 0, true, func(m ingest.Message) bool {
@@ -136,9 +136,11 @@ func (s *stage) awaitDurable() map[string]wire.Progress {
 			s.t.Error(err)
 			return false
 		}
-		topic, rest, _ := strings.Cut(p.Source, "@")
-		_, partition, _ := strings.Cut(rest, "/")
-		said[topic+"/"+partition] = p
+		for _, one := range p.Sources {
+			topic, rest, _ := strings.Cut(one.Source, "@")
+			_, partition, _ := strings.Cut(rest, "/")
+			said[topic+"/"+partition] = one
+		}
 		for source, end := range want {
 			if said[source].Durable < end {
 				return true
@@ -229,7 +231,8 @@ func spans(t testing.TB, partition int, rows ...row) ingest.Record {
 		t.Fatal(err)
 	}
 	return ingest.Record{Topic: wire.TopicCalls, Partition: partition, Value: value, Headers: []wire.Header{
-		{Key: wire.HeaderSchema, Value: wire.SchemaCalls}, {Key: wire.HeaderEvents, Value: wire.Events(first, last)},
+		{Key: wire.HeaderSchema, Value: wire.SchemaCalls},
+		{Key: wire.HeaderEvents, Value: wire.Events(first, last)},
 		{Key: wire.HeaderRows, Value: strconv.Itoa(len(rows))},
 	}}
 }

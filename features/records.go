@@ -29,24 +29,26 @@ func deadLetter(m ingest.Message, reason error) ingest.Record {
 
 // progressRecords says how far every source is, once for each partition of weir.progress.
 func (r *run) progressRecords(now time.Time) ([]ingest.Record, error) {
-	var records []ingest.Record
+	p := wire.Progress{Worker: r.cfg.Name, Time: now.UnixNano()}
+	partitions := 0
 	for _, s := range r.sources {
-		p := wire.Progress{
-			Source: s.assigned.Source.String(), Worker: r.cfg.Name, Time: now.UnixNano(), Next: s.next, Durable: s.durable,
-			End: max(s.end, s.next), Watermark: r.sourceWatermark(s, now), Idle: r.idle(s, now),
+		one := wire.SourceProgress{
+			Source: s.assigned.Source.String(), Next: s.next, Durable: s.durable, End: max(s.end, s.next),
+			Watermark: r.sourceWatermark(s, now), Idle: r.idle(s, now),
 		}
 		if !s.lastData.IsZero() {
-			p.LastData = s.lastData.UnixNano()
+			one.LastData = s.lastData.UnixNano()
 		}
-		value, err := p.Encode()
-		if err != nil {
-			return nil, err
-		}
-		for partition := range s.assigned.Partitions {
-			records = append(records, ingest.Record{
-				Topic: wire.TopicProgress, Partition: partition, Key: []byte(p.Source), Value: value,
-			})
-		}
+		p.Sources = append(p.Sources, one)
+		partitions = s.assigned.Partitions // the topics have the same number
+	}
+	value, err := p.Encode()
+	if err != nil {
+		return nil, err
+	}
+	records := make([]ingest.Record, partitions)
+	for i := range records {
+		records[i] = ingest.Record{Topic: wire.TopicProgress, Partition: i, Key: []byte(p.Worker), Value: value}
 	}
 	return records, nil
 }

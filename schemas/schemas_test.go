@@ -75,9 +75,19 @@ func TestWeightOf(t *testing.T) {
 		adjusted float64
 		want     schemas.Weight
 	}{
-		{1, schemas.One}, {0, schemas.One}, {-3, schemas.One}, {0.5, schemas.One}, {math.NaN(), schemas.One}, {math.Inf(-1), schemas.One},
-		{10, 10 * schemas.One}, {1.5, schemas.One + schemas.One/2}, {1 + 1.0/(1<<17), schemas.One + 1}, {65535, 65535 * schemas.One},
-		{65536, math.MaxUint32}, {1e300, math.MaxUint32}, {math.Inf(1), math.MaxUint32},
+		{1, schemas.One},
+		{0, schemas.One},
+		{-3, schemas.One},
+		{0.5, schemas.One},
+		{math.NaN(), schemas.One},
+		{math.Inf(-1), schemas.One},
+		{10, 10 * schemas.One},
+		{1.5, schemas.One + schemas.One/2},
+		{1 + 1.0/(1<<17), schemas.One + 1},
+		{65535, 65535 * schemas.One},
+		{65536, math.MaxUint32},
+		{1e300, math.MaxUint32},
+		{math.Inf(1), math.MaxUint32},
 	} {
 		if got := schemas.WeightOf(c.adjusted); got != c.want {
 			t.Errorf("WeightOf(%v) = %d, want %d", c.adjusted, got, c.want)
@@ -190,8 +200,15 @@ func TestWindowStart(t *testing.T) {
 		r       schemas.Resolution
 		t, want int64
 	}{
-		{ten, 0, 0}, {ten, 1, 0}, {ten, 10*s - 1, 0}, {ten, 10 * s, 10 * s}, {ten, -1, -10 * s}, {ten, -10 * s, -10 * s}, {ten, -10*s - 1, -20 * s},
-		{hour, 3599 * s, 0}, {hour, -1, -3600 * s},
+		{ten, 0, 0},
+		{ten, 1, 0},
+		{ten, 10*s - 1, 0},
+		{ten, 10 * s, 10 * s},
+		{ten, -1, -10 * s},
+		{ten, -10 * s, -10 * s},
+		{ten, -10*s - 1, -20 * s},
+		{hour, 3599 * s, 0},
+		{hour, -1, -3600 * s},
 	} {
 		if got := c.r.Start(c.t); got != c.want {
 			t.Errorf("window of %d s that holds %d starts at %d, want %d", int64(c.r)/s, c.t, got, c.want)

@@ -274,8 +274,13 @@ func (j *replayJob) untilDurable(ctx context.Context) error {
 	const lookBack = 64 // records, so that what was said just before is heard too
 	return j.kafka.Read(ctx, wire.TopicProgress, 0, max(0, bounds[0].End-lookBack), true, func(m ingest.Message) bool {
 		p, err := wire.DecodeProgress(m.Value)
-		if err == nil && p.Durable >= missing[p.Source] {
-			delete(missing, p.Source)
+		if err != nil {
+			return true
+		}
+		for _, s := range p.Sources {
+			if s.Durable >= missing[s.Source] {
+				delete(missing, s.Source)
+			}
 		}
 		return len(missing) > 0
 	})

@@ -192,10 +192,11 @@ func (s *status) readKafka(ctx context.Context, k *kafka.Client) error {
 	if err != nil {
 		return err
 	}
-	said, err := lastProgress(ctx, k)
+	said, last, err := lastProgress(ctx, k)
 	if err != nil {
 		return err
 	}
+	s.Features.LastWord = last
 	for _, topic := range topicsRead() {
 		bounds, err := k.Bounds(ctx, topic)
 		if err != nil {
@@ -216,7 +217,7 @@ func (s *status) readKafka(ctx context.Context, k *kafka.Client) error {
 	return err
 }
 
-func (s *status) addSource(name string, log kafka.Bounds, last time.Time, p wire.Progress) {
+func (s *status) addSource(name string, log kafka.Bounds, last time.Time, p wire.SourceProgress) {
 	source := sourceStatus{Source: name, End: log.End, Durable: p.Durable, Lag: log.End - p.Durable, Mark: -1, Idle: p.Idle, LastData: last}
 	source.Watermark = timeOf(p.Watermark)
 	s.Sources = append(s.Sources, source)
@@ -224,11 +225,10 @@ func (s *status) addSource(name string, log kafka.Bounds, last time.Time, p wire
 	s.Ingest.LastData = later(s.Ingest.LastData, last)
 	s.Features.Lag += source.Lag
 	s.Features.LastData = later(s.Features.LastData, timeOf(p.LastData))
-	s.Features.LastWord = later(s.Features.LastWord, timeOf(p.Time))
 }
 
 // watermark is the lowest of the sources that are not idle, or the highest if all are.
-func (s *status) watermark(said map[string]wire.Progress) {
+func (s *status) watermark(said map[string]wire.SourceProgress) {
 	var low, idle time.Time
 	for _, p := range said {
 		t := timeOf(p.Watermark)
@@ -289,21 +289,26 @@ func (s *status) findQuiet() {
 	}
 }
 
-// lastProgress is the latest record of every source on weir.progress.
-func lastProgress(ctx context.Context, k *kafka.Client) (map[string]wire.Progress, error) {
+// lastProgress is the latest word on every source on weir.progress, and when anything was said last.
+func lastProgress(ctx context.Context, k *kafka.Client) (said map[string]wire.SourceProgress, last time.Time, err error) {
 	bounds, err := k.Bounds(ctx, wire.TopicProgress)
 	if err != nil || len(bounds) == 0 {
-		return nil, err
+		return nil, last, err
 	}
-	const lookBack = 2048
-	said := map[string]wire.Progress{}
+	const lookBack = 512
+	said = map[string]wire.SourceProgress{}
 	err = k.Read(ctx, wire.TopicProgress, 0, max(0, bounds[0].End-lookBack), false, func(m ingest.Message) bool {
-		if p, err := wire.DecodeProgress(m.Value); err == nil {
-			said[p.Source] = p
+		p, err := wire.DecodeProgress(m.Value)
+		if err != nil {
+			return true
 		}
+		for _, s := range p.Sources {
+			said[s.Source] = s
+		}
+		last = timeOf(p.Time)
 		return true
 	})
-	return said, err
+	return said, last, err
 }
 
 // lastMessage is when the last message of a partition was written.

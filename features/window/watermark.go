@@ -69,6 +69,3 @@ func (c *Clock) Event(now time.Time) int64 {
 func (c *Clock) Idle(now time.Time, after time.Duration) bool {
 	return now.Sub(c.arrived) >= after
 }
-
-// LastData is when something arrived last; zero if never.
-func (c *Clock) LastData() time.Time { return c.arrived }

@@ -219,7 +219,10 @@ func measures(m *schemas.Measure) [schemas.MeasureCount]uint64 {
 			out[what] = uint64(m.Weight)
 		}
 	}
-	o := m.Status.Outcome(m.Flags)
+	var o schemas.Outcome
+	if served(m) { // how a refusal looked to the caller is no outcome of the callee's
+		o = m.Status.Outcome(m.Flags)
+	}
 	out[schemas.Observed] = 1
 	weigh(schemas.Calls, served(m))
 	weigh(schemas.RejectedMesh, m.Flags&schemas.FlagRejectedMesh != 0)

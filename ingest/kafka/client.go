@@ -81,7 +81,7 @@ func (c *Client) explain(err error) error {
 	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, kafka.BrokerNotAvailable):
 		return fmt.Errorf("no Kafka broker answers at %s: %w", c.kafka.Addr, err)
 	case strings.Contains(err.Error(), "unexpected EOF"):
-		return fmt.Errorf("the broker hung up (wrong password, or TLS on one side only?): %w", err)
+		return fmt.Errorf("the broker hung up (is it restarting? or a wrong password, or TLS on one side only?): %w", err)
 	}
 	return err
 }

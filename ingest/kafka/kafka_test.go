@@ -27,8 +27,10 @@ func TestARecordComesBackAsItWasWritten(t *testing.T) {
 		c := newClient(t, kafka.Config{Addresses: []string{addr}, Compression: compression})
 		ensure(t, c, 6)
 		want := []ingest.Record{
-			{Topic: topic, Partition: partition, Key: []byte("k"), Value: bytes.Repeat([]byte("value "), 10_000),
-				Headers: []wire.Header{{Key: "a", Value: "1"}, {Key: "b", Value: ""}, {Key: "a", Value: "2"}}},
+			{
+				Topic: topic, Partition: partition, Key: []byte("k"), Value: bytes.Repeat([]byte("value "), 10_000),
+				Headers: []wire.Header{{Key: "a", Value: "1"}, {Key: "b", Value: ""}, {Key: "a", Value: "2"}},
+			},
 			{Topic: topic, Partition: partition, Value: []byte{}},
 			{Topic: topic, Partition: partition, Key: []byte{0, 255}, Value: []byte("third")},
 		}

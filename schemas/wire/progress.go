@@ -2,15 +2,21 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// Progress is what a features worker says about one source on weir.progress, as JSON, about once a second. It goes to every
-// partition of the topic, because each shard of decision workers needs all of them.
+// Progress is what a features worker says on weir.progress about the sources it owns, as JSON, about once a second. It goes to every
+// partition of the topic, because each shard of decision workers needs all of it.
 type Progress struct {
+	Worker  string           `json:"worker"`
+	Time    int64            `json:"time"` // when it was said, Unix ns, worker's clock
+	Sources []SourceProgress `json:"sources"`
+}
+
+// SourceProgress is how far one source is.
+type SourceProgress struct {
 	Source    string `json:"source"`
-	Worker    string `json:"worker"`
-	Time      int64  `json:"time"`      // when it was said, Unix ns, worker's clock
 	Next      int64  `json:"next"`      // first offset not yet read
 	Durable   int64  `json:"durable"`   // every message below this offset is counted and durable
 	End       int64  `json:"end"`       // log end offset as last seen; lag = End - Durable
@@ -23,7 +29,7 @@ type Progress struct {
 func (p Progress) Encode() ([]byte, error) {
 	b, err := json.Marshal(p)
 	if err != nil {
-		return nil, fmt.Errorf("encode progress of %s: %w", p.Source, err)
+		return nil, fmt.Errorf("encode progress of %s: %w", p.Worker, err)
 	}
 	return b, nil
 }
@@ -32,10 +38,15 @@ func (p Progress) Encode() ([]byte, error) {
 func DecodeProgress(value []byte) (Progress, error) {
 	var p Progress
 	if err := json.Unmarshal(value, &p); err != nil {
-		return p, fmt.Errorf("decode progress: %w", err)
+		return Progress{}, fmt.Errorf("decode progress: %w", err)
 	}
-	if p.Source == "" {
-		return p, fmt.Errorf("decode progress: no source")
+	if len(p.Sources) == 0 {
+		return Progress{}, errors.New("decode progress: no sources")
+	}
+	for _, s := range p.Sources {
+		if s.Source == "" {
+			return Progress{}, errors.New("decode progress: a source has no name")
+		}
 	}
 	return p, nil
 }

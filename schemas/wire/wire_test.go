@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"math"
+	"reflect"
 	"testing"
 
 	"github.com/weirmesh/weir/schemas"
@@ -59,22 +60,26 @@ func TestEventsRoundTrip(t *testing.T) {
 }
 
 func TestProgressRoundTrips(t *testing.T) {
-	want := wire.Progress{Source: "weir.calls@i/3", Worker: "w", Time: 1, Next: 2, Durable: 3, End: 4, Watermark: -5, Idle: true, LastData: 6}
+	want := wire.Progress{Worker: "w", Time: 1, Sources: []wire.SourceProgress{
+		{Source: "weir.calls@i/3", Next: 2, Durable: 3, End: 4, Watermark: -5, Idle: true, LastData: 6},
+	}}
 	value, err := want.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const text = `{"source":"weir.calls@i/3","worker":"w","time":1,"next":2,"durable":3,"end":4,"watermark":-5,"idle":true,"last_data":6}`
+	const text = `{"worker":"w","time":1,"sources":[` +
+		`{"source":"weir.calls@i/3","next":2,"durable":3,"end":4,"watermark":-5,"idle":true,"last_data":6}]}`
 	if string(value) != text {
 		t.Errorf("encoded as %s, want %s: readers in other languages rely on it", value, text)
 	}
-	if got, err := wire.DecodeProgress(value); got != want || err != nil {
+	if got, err := wire.DecodeProgress(value); !reflect.DeepEqual(got, want) || err != nil {
 		t.Errorf("decoded %+v, error %v", got, err)
 	}
-	if got, err := wire.DecodeProgress([]byte(`{"source":"s","of a newer weir":[1]}`)); got != (wire.Progress{Source: "s"}) || err != nil {
-		t.Errorf("with an unknown field: %+v, error %v", got, err)
+	newer := []byte(`{"sources":[{"source":"s","of a newer weir":[1]}],"also newer":{}}`)
+	if got, err := wire.DecodeProgress(newer); !reflect.DeepEqual(got, wire.Progress{Sources: []wire.SourceProgress{{Source: "s"}}}) || err != nil {
+		t.Errorf("with unknown fields: %+v, error %v", got, err)
 	}
-	for _, value := range []string{"", "{}", "null", "[]", `{"source":1}`, `{"source":"s","next":"x"}`, `{"source":"s"`} {
+	for _, value := range []string{"", "{}", "null", "[]", `{"sources":[]}`, `{"sources":[{}]}`, `{"sources":[{"source":"s","next":"x"}]}`, `{"sources":[`} {
 		if got, err := wire.DecodeProgress([]byte(value)); err == nil {
 			t.Errorf("%q was decoded as %+v", value, got)
 		}
@@ -82,7 +87,7 @@ func TestProgressRoundTrips(t *testing.T) {
 }
 
 func FuzzDecodeProgress(f *testing.F) {
-	f.Add([]byte(`{"source":"s","next":1,"idle":true}`))
+	f.Add([]byte(`{"worker":"w","sources":[{"source":"s","next":1,"idle":true}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		p, err := wire.DecodeProgress(value)
@@ -93,7 +98,7 @@ func FuzzDecodeProgress(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := wire.DecodeProgress(again); got != p || err != nil {
+		if got, err := wire.DecodeProgress(again); !reflect.DeepEqual(got, p) || err != nil {
 			t.Errorf("%+v came back as %+v, error %v", p, got, err)
 		}
 	})
