@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/provider/envprovider"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.yaml.in/yaml/v3"
@@ -110,10 +111,12 @@ func TestManifestVersionsAreOurs(t *testing.T) {
 
 // TestExampleConfiguration has the Collector check the runnable example.
 func TestExampleConfiguration(t *testing.T) {
+	t.Setenv("KAFKA", "127.0.0.1:9092")
 	c, err := otelcol.NewCollector(otelcol.CollectorSettings{
 		Factories: func() (otelcol.Factories, error) { return collector.Components(collector.Telemetry(nil, nil)) },
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
-			URIs: []string{"file:testdata/config.yaml"}, ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()},
+			URIs: []string{"file:testdata/config.yaml"}, DefaultScheme: "env",
+			ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory(), envprovider.NewFactory()},
 		}},
 	})
 	if err != nil {
