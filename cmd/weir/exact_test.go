@@ -104,16 +104,13 @@ func checkSummary(t *testing.T, got summary, truth recording.Truth) {
 }
 
 func TestReplayIsExact(t *testing.T) {
-	everything := []recording.Mutation{
-		recording.DropParents(0.02), recording.Double(0.05), recording.SkewHosts(0.1), recording.Late(0.01), recording.Shuffle(),
-	}
 	for _, tt := range []struct {
 		name, format string
 		mutations    []recording.Mutation
 	}{
 		{name: "Nezha", format: "nezha"},
 		{name: "OTLP", format: "otlp-json"},
-		{name: "mutated Nezha", format: "nezha", mutations: everything},
+		{name: "mutated Nezha", format: "nezha", mutations: everything()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path, truth := generate(t, tt.format, func(c *recording.Config) { c.Calls = 30_000 })
@@ -142,12 +139,39 @@ func TestRealDaysAreExact(t *testing.T) {
 		t.Skip("no real recordings in " + shared + " (set WEIR_SHARED)")
 	}
 	for _, day := range days {
-		t.Run(filepath.Base(filepath.Dir(day)), func(t *testing.T) {
-			truth := count(t, day)
-			dir := t.TempDir()
-			checkSummary(t, replay(t, dir, "nezha", day), truth)
-			checkCounts(t, dir, truth)
+		name := filepath.Base(filepath.Dir(day))
+		t.Run(name, func(t *testing.T) { checkNezha(t, day) })
+		t.Run(name+" mutated", func(t *testing.T) {
+			mutated := t.TempDir()
+			if _, err := recording.Mutate(day, mutated, 11, everything()...); err != nil {
+				t.Fatal(err)
+			}
+			checkNezha(t, mutated)
 		})
+	}
+}
+
+// TestYourRecordingIsExact replays the Nezha recording that WEIR_TEST_RECORDING names, for whoever wants to see it on data of their own.
+func TestYourRecordingIsExact(t *testing.T) {
+	path := os.Getenv("WEIR_TEST_RECORDING")
+	if path == "" {
+		t.Skip("WEIR_TEST_RECORDING names no recording")
+	}
+	checkNezha(t, path)
+}
+
+func checkNezha(t *testing.T, path string) {
+	t.Helper()
+	truth := count(t, path)
+	dir := t.TempDir()
+	checkSummary(t, replay(t, dir, "nezha", path), truth)
+	checkCounts(t, dir, truth)
+}
+
+// everything is all that can befall a recording.
+func everything() []recording.Mutation {
+	return []recording.Mutation{
+		recording.DropParents(0.02), recording.Double(0.05), recording.SkewHosts(0.1), recording.Late(0.01), recording.Shuffle(),
 	}
 }
 
