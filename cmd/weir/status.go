@@ -92,15 +92,15 @@ func statusCommand() *cobra.Command {
 				return err
 			}
 			s, err := a.status(cmd.Context(), time.Now())
-			if err != nil {
+			switch {
+			case s.Time.IsZero():
 				return err
-			}
-			if output == "json" {
+			case output == "json":
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
-				return enc.Encode(s)
+				return errors.Join(err, enc.Encode(s))
 			}
-			return s.print(cmd.OutOrStdout())
+			return errors.Join(err, s.print(cmd.OutOrStdout()))
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
@@ -109,6 +109,7 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
+// status asks every hop. What could be learnt is returned also with an error.
 func (a *app) status(ctx context.Context, now time.Time) (s status, err error) {
 	at, live, err := lock.ReadAddresses(a.cfg.DataDir)
 	if err != nil {
@@ -128,23 +129,26 @@ func (a *app) status(ctx context.Context, now time.Time) (s status, err error) {
 	if live && at.Ops != "" {
 		s.Collector = a.collectorStatus(ctx, at.Ops)
 	}
+	err = errors.Join(a.askKafka(ctx, &s, brokers), a.askStore(ctx, &s, at.ClickHouse))
+	s.findQuiet()
+	return s, err
+}
+
+func (a *app) askKafka(ctx context.Context, s *status, brokers []string) error {
 	k, err := kafka.New(a.kafkaConfig(brokers))
 	if err != nil {
-		return s, err
+		return err
 	}
 	defer k.Close()
-	if err := s.readKafka(ctx, k); err != nil {
-		return s, err
-	}
-	cfg, err := a.clickhouseConfig(at.ClickHouse)
+	return s.readKafka(ctx, k)
+}
+
+func (a *app) askStore(ctx context.Context, s *status, address string) error {
+	cfg, err := a.clickhouseConfig(address)
 	if err != nil {
-		return s, err
+		return err
 	}
-	if err := s.readStore(ctx, cfg); err != nil {
-		return s, err
-	}
-	s.findQuiet()
-	return s, nil
+	return s.readStore(ctx, cfg)
 }
 
 // collectorStatus reads the collector's counters from its operations server; nil if they cannot be had.
