@@ -155,7 +155,7 @@ func clickhouseCommand() *cobra.Command {
 				return err
 			}
 			return a.withOps(cmd.Context(), func() error {
-				a.ready.Set("clickhouse", nil)
+				cfg.Ready = func() { a.ready.Set("clickhouse", nil) }
 				return embedded.Serve(cmd.Context(), cfg)
 			})
 		},

@@ -31,6 +31,8 @@ type Config struct {
 	Parent *os.File
 	Exit   func(code int)
 
+	Ready func() // called once when requests are answered; may be nil
+
 	Log *slog.Logger
 }
 
@@ -93,6 +95,9 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("serve clickhouse: %w", err)
 	}
 	cfg.Log.Info("clickhouse is up", "version", handler.hello.version, "addr", cfg.Listener.Addr().String(), "took", time.Since(start))
+	if cfg.Ready != nil {
+		cfg.Ready()
+	}
 	return serveUntil(ctx, cfg, handler)
 }
 
