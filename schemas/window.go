@@ -7,8 +7,11 @@ type Resolution time.Duration
 
 // Resolutions lists the window lengths Weir keeps, shortest first. All divide a day, so that a window never spans two.
 func Resolutions() []Resolution {
-	return []Resolution{Resolution(10 * time.Second), Resolution(time.Minute), Resolution(time.Hour)}
+	return []Resolution{Shortest(), Resolution(time.Minute), Resolution(time.Hour)}
 }
+
+// Shortest is the shortest window length; the others are multiples of it.
+func Shortest() Resolution { return Resolution(10 * time.Second) }
 
 // Suffix is how tables of this resolution end: 10s, 1m, 1h.
 func (r Resolution) Suffix() string {

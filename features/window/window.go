@@ -7,18 +7,7 @@
 package window
 
 import (
-	"math/bits"
-	"slices"
-	"time"
-
 	"github.com/weirmesh/weir/schemas"
-)
-
-const (
-	// maxDuration bounds one call's duration in a window's sum, so that a few absurd records do not drown the rest.
-	maxDuration = uint64(7 * 24 * time.Hour)
-	// maxAdded bounds what one record adds to a sum, so that a few absurd ones cannot overflow it.
-	maxAdded = uint64(1) << 56
 )
 
 // Config says what a Set starts from.
@@ -35,7 +24,7 @@ type Set struct {
 	floor  int64
 	above  int64 // messages above this offset are counted in every table
 	marks  schemas.Marks
-	days   map[schemas.Day]*firsts
+	days   map[schemas.Day]firsts
 	series map[key]*series
 	rows   int
 	closed int64
@@ -49,22 +38,17 @@ type key struct {
 	instance string
 }
 
-// series is the open windows of one key.
+// series is the open windows of one key. Nearly all messages count in every table; they are added to the shortest windows only, and the
+// longer ones are made from those at the flush. The others, which some table has counted before a crash and some has not, are added table
+// by table.
 type series struct {
-	windows map[windowKey]*partial
+	shortest map[int64]*partial // by start; count in every table
+	windows  map[windowKey]*partial
 }
 
 type windowKey struct {
 	table int
 	start int64
-}
-
-type partial struct {
-	measures  [schemas.MeasureCount]uint64
-	evidence  schemas.Evidence
-	histogram histogram
-	callers   map[string]struct{}
-	late      bool
 }
 
 // firsts is the first offset that counted for a day, by table.
@@ -76,7 +60,7 @@ const unset = int64(-1)
 func New(cfg Config) *Set {
 	s := &Set{
 		source: cfg.Source.String(), tables: schemas.Tables(), floor: cfg.Floor, above: unset, marks: cfg.Marks,
-		days: map[schemas.Day]*firsts{}, series: map[key]*series{},
+		days: map[schemas.Day]firsts{}, series: map[key]*series{},
 	}
 	for mark, offset := range cfg.Marks {
 		if mark.Source == s.source {
@@ -86,7 +70,7 @@ func New(cfg Config) *Set {
 	return s
 }
 
-// Rows is how many partials the next flush holds.
+// Rows is how many partials are held; the next flush adds those of longer windows, which are fewer.
 func (s *Set) Rows() int { return s.rows }
 
 // Close says that every window that ends at or before t (Unix ns) is closed: what still comes for it is a revision.
@@ -128,45 +112,49 @@ func (s *Set) add(offset, t int64, k key, put func(*partial)) {
 	}
 	day := schemas.DayOf(t)
 	first := s.day(day)
-	var of *series
+	everywhere := offset > s.above
 	for i, table := range s.tables {
-		if table.Subject != k.subject || s.counted(table, day, offset) {
+		if table.Subject != k.subject || !everywhere && s.counted(table, day, offset) {
 			continue
 		}
-		if of == nil {
-			of = s.find(k)
+		if first[i] == unset {
+			first[i] = offset
 		}
-		if (*first)[i] == unset {
-			(*first)[i] = offset
+		if !everywhere {
+			start := table.Resolution.Start(t)
+			put(open(s, s.find(k).windows, windowKey{i, start}, start, table.Resolution))
 		}
-		start := table.Resolution.Start(t)
-		at := windowKey{i, start}
-		p, ok := of.windows[at]
-		if !ok {
-			p = &partial{late: start+int64(table.Resolution) <= s.closed}
-			of.windows[at] = p
-			s.rows++
-		}
-		put(p)
+	}
+	if everywhere {
+		shortest := schemas.Shortest()
+		start := shortest.Start(t)
+		put(open(s, s.find(k).shortest, start, start, shortest))
 	}
 }
 
-func (s *Set) counted(t schemas.Table, day schemas.Day, offset int64) bool {
-	if offset > s.above {
-		return false
+// open returns the partial under a key, and makes it if need be.
+func open[K comparable](s *Set, in map[K]*partial, at K, start int64, length schemas.Resolution) *partial {
+	p, ok := in[at]
+	if !ok {
+		p = &partial{late: start+int64(length) <= s.closed}
+		in[at] = p
+		s.rows++
 	}
+	return p
+}
+
+func (s *Set) counted(t schemas.Table, day schemas.Day, offset int64) bool {
 	mark, ok := s.marks[schemas.Mark{Table: t, Day: day, Source: s.source}]
 	return ok && offset <= mark
 }
 
-func (s *Set) day(d schemas.Day) *firsts {
+func (s *Set) day(d schemas.Day) firsts {
 	f, ok := s.days[d]
 	if !ok {
-		made := make(firsts, len(s.tables))
-		for i := range made {
-			made[i] = unset
+		f = make(firsts, len(s.tables))
+		for i := range f {
+			f[i] = unset
 		}
-		f = &made
 		s.days[d] = f
 	}
 	return f
@@ -175,7 +163,7 @@ func (s *Set) day(d schemas.Day) *firsts {
 func (s *Set) find(k key) *series {
 	of, ok := s.series[k]
 	if !ok {
-		of = &series{windows: map[windowKey]*partial{}}
+		of = &series{shortest: map[int64]*partial{}, windows: map[windowKey]*partial{}}
 		s.series[k] = of
 	}
 	return of
@@ -184,12 +172,13 @@ func (s *Set) find(k key) *series {
 // Flush moves the partials into rows, by table; last is the last offset they include. The Set is empty afterwards and goes on.
 func (s *Set) Flush(last int64, rows map[schemas.Table][]schemas.Partial) {
 	for k, of := range s.series {
+		s.rollUp(k.subject, of)
 		dimensions := k.dimensions()
 		for at, p := range of.windows {
 			table := s.tables[at.table]
 			rows[table] = append(rows[table], schemas.Partial{
 				Start: at.start, Dimensions: dimensions, Source: s.source,
-				FirstOffset: (*s.days[schemas.DayOf(at.start)])[at.table], LastOffset: last,
+				FirstOffset: s.days[schemas.DayOf(at.start)][at.table], LastOffset: last,
 				Measures: p.measuresWithRevision(), Evidence: p.evidence, Histogram: p.histogram, Callers: p.callerNames(),
 			})
 		}
@@ -197,6 +186,19 @@ func (s *Set) Flush(last int64, rows map[schemas.Table][]schemas.Partial) {
 	clear(s.series)
 	clear(s.days)
 	s.rows = 0
+}
+
+// rollUp adds the shortest windows of a series to its windows of every length.
+func (s *Set) rollUp(subject schemas.Subject, of *series) {
+	for i, table := range s.tables {
+		if table.Subject != subject {
+			continue
+		}
+		for t, p := range of.shortest {
+			start := table.Resolution.Start(t)
+			open(s, of.windows, windowKey{i, start}, start, table.Resolution).merge(p)
+		}
+	}
 }
 
 func (k key) dimensions() []string {
@@ -209,87 +211,4 @@ func (k key) dimensions() []string {
 		return append(append(d, k.to.Dimensions()...), k.instance)
 	}
 	return append(d, k.to.Dimensions()...)
-}
-
-// measures are what one call adds to any window it belongs to, its duration and bytes aside.
-func measures(m *schemas.Measure) [schemas.MeasureCount]uint64 {
-	var out [schemas.MeasureCount]uint64
-	weigh := func(what schemas.MeasureID, yes bool) {
-		if yes {
-			out[what] = uint64(m.Weight)
-		}
-	}
-	var o schemas.Outcome
-	if served(m) { // how a refusal looked to the caller is no outcome of the callee's
-		o = m.Status.Outcome(m.Flags)
-	}
-	out[schemas.Observed] = 1
-	weigh(schemas.Calls, served(m))
-	weigh(schemas.RejectedMesh, m.Flags&schemas.FlagRejectedMesh != 0)
-	weigh(schemas.RejectedWeir, m.Flags&schemas.FlagRejectedWeir != 0)
-	weigh(schemas.Errors, o.Error)
-	weigh(schemas.Errors4xx, o.HTTP4xx)
-	weigh(schemas.Errors5xx, o.HTTP5xx)
-	weigh(schemas.ErrorsGRPC, o.GRPC)
-	weigh(schemas.ErrorsTransport, o.Transport)
-	weigh(schemas.StatusKnown, o.Known)
-	weigh(schemas.Retries, m.Flags&schemas.FlagRetry != 0)
-	if m.Flags&schemas.FlagClockSkew != 0 {
-		out[schemas.ClockSkew] = 1
-	}
-	return out
-}
-
-// served reports whether the call reached its workload.
-func served(m *schemas.Measure) bool {
-	return m.Flags&(schemas.FlagRejectedMesh|schemas.FlagRejectedWeir) == 0
-}
-
-func (p *partial) call(m *[schemas.MeasureCount]uint64, c *schemas.Call) {
-	for i := range m {
-		p.measures[i] += m[i]
-	}
-	p.evidence |= c.Evidence
-	p.measures[schemas.RequestBytes] += weighted(c.RequestBytes, c.Weight)
-	p.measures[schemas.ResponseBytes] += weighted(c.ResponseBytes, c.Weight)
-	if served(&c.Measure) {
-		p.measures[schemas.DurationNS] += weighted(min(c.Duration, maxDuration), c.Weight)
-		p.histogram.add(schemas.BucketOf(c.Duration), uint64(c.Weight))
-	}
-}
-
-func (p *partial) caller(name string) {
-	if p.callers == nil {
-		p.callers = map[string]struct{}{}
-	}
-	if _, known := p.callers[name]; !known && len(p.callers) >= schemas.MaxCallers {
-		name = schemas.More
-	}
-	p.callers[name] = struct{}{}
-}
-
-func (p *partial) callerNames() []string {
-	names := make([]string, 0, len(p.callers))
-	for name := range p.callers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (p *partial) measuresWithRevision() [schemas.MeasureCount]uint64 {
-	m := p.measures
-	if p.late {
-		m[schemas.Revision] = 1
-	}
-	return m
-}
-
-// weighted is value*weight/65,536, at most maxAdded.
-func weighted(value uint64, w schemas.Weight) uint64 {
-	high, low := bits.Mul64(value, uint64(w))
-	if high >= maxAdded>>48 {
-		return maxAdded
-	}
-	return high<<48 | low>>16
 }

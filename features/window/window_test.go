@@ -18,8 +18,8 @@ func TestACallIsInOneWindowOfEveryTable(t *testing.T) {
 	c := call("a", "b", base+65*second)
 	c.RequestBytes, c.ResponseBytes, c.Status.HTTP = 10, 20, 503
 	s.Call(7, c)
-	if s.Rows() != 9 {
-		t.Errorf("%d rows, want 9", s.Rows())
+	if s.Rows() != 3 {
+		t.Errorf("%d rows are held, want one for each subject", s.Rows())
 	}
 	got := flush(s, 9)
 	dimensions := map[schemas.Subject][]string{
