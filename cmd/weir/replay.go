@@ -59,7 +59,7 @@ func replayCommand() *cobra.Command {
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted replay of this recording stopped")
 	f.BoolVar(&o.again, "again", false, "send a recording once more; spans the join still remembers do not count twice")
 	f.Float64Var(&o.rate, "rate", 0, "spans a second; 0 sends as fast as the pipeline takes them")
-	f.IntVar(&o.senders, "senders", 4, "requests under way at the same time")
+	f.IntVar(&o.senders, "senders", 2, "requests under way at the same time")
 	f.StringVarP(&o.output, "output", "o", "text", "summary as text or json")
 	stackFlags(cmd)
 	return cmd
