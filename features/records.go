@@ -1,7 +1,9 @@
 package features
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/weirmesh/weir/ingest"
@@ -42,6 +44,7 @@ func (r *run) progressRecords(now time.Time) ([]ingest.Record, error) {
 		p.Sources = append(p.Sources, one)
 		partitions = s.assigned.Partitions // the topics have the same number
 	}
+	slices.SortFunc(p.Sources, func(a, b wire.SourceProgress) int { return strings.Compare(a.Source, b.Source) })
 	value, err := p.Encode()
 	if err != nil {
 		return nil, err
