@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/internal/pause"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store"
@@ -210,7 +211,7 @@ func (r *run) retry(ctx context.Context, what string, do func(context.Context) e
 		}
 		r.parts.Ready(fmt.Errorf("%s: %w", what, err))
 		r.parts.Logger.Warn("Trying again", "to", what, "in", wait, "error", err)
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/internal/pause"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/store"
 )
@@ -94,21 +95,10 @@ func (w *Worker) Run(ctx context.Context) error {
 		if w.parts.Now().Sub(began) > retryMax {
 			wait = retryMin
 		}
-		if pause(ctx, wait) != nil {
+		if pause.For(ctx, wait) != nil {
 			return nil
 		}
 		wait = min(2*wait, retryMax)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

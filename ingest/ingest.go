@@ -1,6 +1,6 @@
 // Package ingest is the transport between stages: messages on partitioned, ordered logs.
 //
-// A stage asks a Consumer for a Session: the sources it owns for now. Messages of one source arrive in order of their offsets, each
+// A stage asks a Consumer for a Session: the sources it owns until it is revoked. Messages of one source arrive in order of their offsets, each
 // at least once. The owner says with Commit how far its work is durable; a later session starts from there. Committing the same
 // position again, or an older one after a crash, is safe: what counts once is decided by the store's marks, never by a commit.
 package ingest

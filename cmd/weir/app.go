@@ -18,6 +18,7 @@ import (
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/config"
 	"github.com/weirmesh/weir/internal/ops"
+	"github.com/weirmesh/weir/internal/pause"
 	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store/clickhouse"
 )
@@ -138,11 +139,7 @@ func (a *app) patiently(ctx context.Context, what string, try func(context.Conte
 			a.log.Warn("Still trying", "to", what, "for", a.cfg.Wait, "error", err)
 			said = true
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if pause.For(ctx, wait) != nil {
 			return fmt.Errorf("%s: %w: %w", what, context.Cause(ctx), err)
 		}
 	}

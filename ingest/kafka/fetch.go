@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/internal/pause"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/schemas/wire"
 )
@@ -35,24 +36,13 @@ func (c *Client) fetch(ctx context.Context, a ingest.Assigned, out chan<- ingest
 		case errors.Is(err, kafka.OffsetOutOfRange):
 			return fmt.Errorf("fetch %s from offset %d: the log no longer holds it: %w", a.Source, next, err)
 		case err != nil:
-			if err := pause(ctx, wait); err != nil {
+			if err := pause.For(ctx, wait); err != nil {
 				return err
 			}
 			wait = min(2*wait, retryMax)
 		default:
 			wait = retryMin
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

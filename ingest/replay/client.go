@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/weirmesh/weir/ingest/recording"
+	"github.com/weirmesh/weir/internal/pause"
 )
 
 // Client sends requests to a collector over OTLP/gRPC. It is safe for concurrent use and must be closed.
@@ -59,11 +60,7 @@ func (c *Client) Send(ctx context.Context, r recording.Request) error {
 			}
 			return nil
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if pause.For(ctx, wait) != nil {
 			return fmt.Errorf("send request %d: %w", r.Index, err)
 		}
 	}

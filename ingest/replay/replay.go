@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirmesh/weir/ingest/recording"
+	"github.com/weirmesh/weir/internal/pause"
 )
 
 // Config says how to send.
@@ -72,7 +73,7 @@ func read(ctx context.Context, r *recording.Recording, cfg Config, acks *acks, o
 		}
 		if cfg.Rate > 0 {
 			due := began.Add(time.Duration(float64(sent) / cfg.Rate * float64(time.Second)))
-			if err := until(ctx, due.Sub(cfg.Now())); err != nil {
+			if err := pause.For(ctx, due.Sub(cfg.Now())); err != nil {
 				return err
 			}
 		}
@@ -84,20 +85,6 @@ func read(ctx context.Context, r *recording.Recording, cfg Config, acks *acks, o
 		}
 	}
 	return bad
-}
-
-func until(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // acks turns acknowledgements, which come in any order, into progress without gaps.

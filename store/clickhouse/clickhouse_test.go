@@ -144,6 +144,25 @@ func TestAnotherWorkerIsAConflict(t *testing.T) {
 	}
 }
 
+// TestWhatIsMissingLowersCompleteness holds the views to what they say of lost records and of sources gone quiet.
+func TestWhatIsMissingLowersCompleteness(t *testing.T) {
+	c, cfg := open(t)
+	table := schemas.Table{Subject: schemas.ServiceWindows, Resolution: schemas.Shortest()}
+	var f store.Flush
+	for _, at := range []int64{0, 300, 600} {
+		f.Partials = map[schemas.Table][]schemas.Partial{table: append(f.Partials[table], partial(table, day+at*second, 0, 9))}
+	}
+	f.Partials[table][1].Measures[schemas.Missing] = 6 // beside 2 that were observed
+	f.Gaps = []schemas.Gap{{From: day + 400*second, To: day + 900*second, Scope: "*", Hop: "ingest", Kind: schemas.GapQuiet, Source: "s", Share: 0.25}}
+	if err := c.Write(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	got := ask(t, cfg, "SELECT completeness FROM weir.service_windows ORDER BY window_start")
+	if want := "1\n0.25\n0.75"; got != want {
+		t.Errorf("completeness is %q, want %q: whole, 6 of 8 records missing, one of four sources quiet", got, want)
+	}
+}
+
 func TestManyDaysInOneFlush(t *testing.T) {
 	c, cfg := open(t)
 	var starts []int64
