@@ -3,7 +3,6 @@
 package ddl
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -58,25 +57,41 @@ func read(name string) (Migration, error) {
 	if !ok || err != nil {
 		return Migration{}, fmt.Errorf("name is not NNNN_what.sql")
 	}
-	source, err := files.ReadFile(name)
+	sql, err := render(name)
 	if err != nil {
-		return Migration{}, err
-	}
-	t, err := template.New(name).Parse(withoutComments(string(source)))
-	if err != nil {
-		return Migration{}, err
-	}
-	var sql bytes.Buffer
-	if err := t.Execute(&sql, map[string]any{"Resolutions": resolutions(), "Tables": schemas.Tables()}); err != nil {
 		return Migration{}, err
 	}
 	m := Migration{Version: version, Name: strings.TrimSuffix(name, ".sql")}
-	for statement := range strings.SplitSeq(sql.String(), ";\n") {
+	for statement := range strings.SplitSeq(sql, ";\n") {
 		if statement = strings.TrimSpace(statement); statement != "" {
 			m.Statements = append(m.Statements, statement)
 		}
 	}
 	return m, nil
+}
+
+// render returns a file's statements, each with its closing semicolon.
+func render(name string) (string, error) {
+	source, err := files.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	t, err := template.New(name).Funcs(template.FuncMap{"amend": amend}).Parse(withoutComments(string(source)))
+	if err != nil {
+		return "", err
+	}
+	var sql strings.Builder
+	err = t.Execute(&sql, map[string]any{"Resolutions": resolutions(), "Tables": schemas.Tables()})
+	return sql.String(), err
+}
+
+// amend is what a migration writes to say an earlier one again with something in it made otherwise.
+func amend(name, before, after string) (string, error) {
+	sql, err := render(name)
+	if err == nil && !strings.Contains(sql, before) {
+		err = fmt.Errorf("%s does not say %s", name, before)
+	}
+	return strings.ReplaceAll(sql, before, after), err
 }
 
 // withoutComments drops lines that hold only a comment, so that a semicolon or brace in prose means nothing.

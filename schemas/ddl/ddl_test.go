@@ -1,6 +1,7 @@
 package ddl_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -209,5 +210,84 @@ func TestTheZeroBucketIsTheSameInSQL(t *testing.T) {
 	}
 	if want := fmt.Sprintf("b = %d, 0.", schemas.ZeroBucket); !strings.Contains(string(sql), want) {
 		t.Errorf("weirQuantile does not say %s", want)
+	}
+}
+
+// released are the migrations that people's data has been through, by SHA-256. They never change: a change is a new file.
+var released = map[string]string{
+	"0001_windows.sql":      "755e4e9a7547674cd732f86b8981b564ad4077c1202431153cc27355b3c9184a",
+	"0002_guards.sql":       "2762245ea87b0747ae4d015b11cf88db3d5952098f5f2bc4f3ab68283e728fce",
+	"0003_samples_gaps.sql": "ac29797ad61abe4cf3cb924ce2e2d31db788fdf385087017a2d82a3346c27226",
+	"0004_functions.sql":    "6b3b7ef9bb8267684a2106dd95dcb90dad5502ef440cfbdbeb3d3cee7c523b51",
+	"0005_views.sql":        "94db53d0cd65bdd5598fc27e0bd9dd476dc8553521c7b476228521f1e4e4d2de",
+}
+
+func TestReleasedMigrationsStayAsTheyAre(t *testing.T) {
+	for name, want := range released {
+		sql, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(sql)); got != want {
+			t.Errorf("%s has changed", name)
+		}
+	}
+}
+
+// TestTheLastWordOnActedOn: views are said again by later migrations, and what counts is what is said last.
+func TestTheLastWordOnActedOn(t *testing.T) {
+	last := map[string]string{}
+	for _, s := range statements(t) {
+		if rest, ok := strings.CutPrefix(s, "CREATE OR REPLACE VIEW weir."); ok && strings.Contains(rest, "_windows") {
+			name, _, _ := strings.Cut(rest, " ")
+			last[name] = s
+		}
+	}
+	if len(last) != len(schemas.Tables()) {
+		t.Errorf("%d views of windows", len(last))
+	}
+	for name, s := range last {
+		if !strings.Contains(s, "toUInt8(max(t.acted_on) > 0 OR sum(t.rejected_weir) > 0) AS acted_on") {
+			t.Errorf("%s does not count a call that Weir refused as an action:\n%s", name, s)
+		}
+	}
+}
+
+// TestThePageListsWhatIsDecided compares the tables of the decision services with docs/formats/sql.md.
+func TestThePageListsWhatIsDecided(t *testing.T) {
+	page, err := os.ReadFile("../../docs/formats/sql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile("`([a-z_]+)`")
+	_, decided, _ := strings.Cut(string(page), "## What is decided")
+	common, rest, _ := strings.Cut(decided, "\n### ")
+	sections := map[string]string{}
+	for section := range strings.SplitSeq(rest, "\n### ") {
+		title, body, _ := strings.Cut(section, "\n")
+		names, _, _ := strings.Cut(body, "\n## ")
+		sections[strings.TrimPrefix(title, "findings, ")] = names
+	}
+	for _, table := range []string{"forecasts", "finding_revisions", "decisions", "outcomes"} {
+		var listed []string
+		for _, m := range name.FindAllStringSubmatch(common+sections[table], -1) {
+			listed = append(listed, m[1])
+		}
+		for _, s := range statements(t) {
+			body, ok := strings.CutPrefix(s, "CREATE TABLE IF NOT EXISTS weir."+table+"\n")
+			if !ok {
+				continue
+			}
+			body, _, _ = strings.Cut(body, "ENGINE =")
+			columns := column.FindAllStringSubmatch(body, -1)
+			if len(columns) < 10 || sections[table] == "" {
+				t.Errorf("%s: %d columns, and a section of %d bytes", table, len(columns), len(sections[table]))
+			}
+			for _, c := range columns {
+				if !slices.Contains(listed, c[1]) {
+					t.Errorf("the page says nothing of %s.%s", table, c[1])
+				}
+			}
+		}
 	}
 }
