@@ -17,6 +17,9 @@ const (
 	TopicSamples    = "weir.samples"
 	TopicProgress   = "weir.progress"
 	TopicDeadLetter = "weir.deadletter"
+	TopicAlerts     = "weir.alerts"    // events of type TypeAlert
+	TopicDecisions  = "weir.decisions" // events of type TypeDecision
+	TopicOutcomes   = "weir.outcomes"  // events of type TypeOutcome
 )
 
 // Headers of every data message.
