@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // open returns a client of a fresh engine with Weir's schema.
-func open(t *testing.T) (*clickhouse.Client, clickhouse.Config) {
+func open(t testing.TB) (*clickhouse.Client, clickhouse.Config) {
 	t.Helper()
 	cfg := clickhouse.Config{Address: embeddedtest.Start(t, t.TempDir()).Addr()}
 	c, err := clickhouse.New(cfg)
