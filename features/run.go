@@ -85,7 +85,7 @@ func (r *run) take(ctx context.Context, m ingest.Message) error {
 // flush makes everything that was read durable, commits it and says so. It may take drainTime longer than ctx: what it has taken from
 // the sources is not there for a second flush. After an error the session must end.
 func (r *run) flush(ctx context.Context) error {
-	ctx, cancel := grace(ctx, drainTime)
+	ctx, cancel := pause.Grace(ctx, drainTime)
 	defer cancel()
 	now := r.parts.Now()
 	f := store.Flush{Partials: map[schemas.Table][]schemas.Partial{}}
@@ -185,34 +185,15 @@ func (r *run) sourceWatermark(s *source, now time.Time) int64 {
 	return 0
 }
 
-// grace returns a context that ends d after ctx does.
-func grace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	timer := time.AfterFunc(time.Hour, cancel)
-	timer.Stop()
-	stop := context.AfterFunc(ctx, func() { timer.Reset(d) })
-	return late, func() {
-		stop()
-		timer.Stop()
-		cancel()
-	}
-}
-
 // retry calls do until it succeeds. It gives up when ctx ends, when the session is over, and on errors that do not pass.
 func (r *run) retry(ctx context.Context, what string, do func(context.Context) error) error {
-	for wait := retryMin; ; wait = min(2*wait, retryMax) {
-		err := do(ctx)
-		if err == nil {
-			r.parts.Ready(nil)
-			return nil
-		}
-		if errors.Is(err, store.ErrConflict) || ingest.IsPermanent(err) || ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
+	final := func(err error) bool { return errors.Is(err, store.ErrConflict) || ingest.IsPermanent(err) }
+	err := ingest.Retry(ctx, what, do, final, func(err error, in time.Duration) {
 		r.parts.Ready(fmt.Errorf("%s: %w", what, err))
-		r.parts.Logger.Warn("Trying again", "to", what, "in", wait, "error", err)
-		if err := pause.For(ctx, wait); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
+		r.parts.Logger.Warn("Trying again", "to", what, "in", in, "error", err)
+	})
+	if err == nil {
+		r.parts.Ready(nil)
 	}
+	return err
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/weirmesh/weir/ingest"
-	"github.com/weirmesh/weir/internal/pause"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/store"
 )
@@ -64,42 +63,29 @@ func New(cfg Config, parts Parts) *Worker {
 	return &Worker{cfg: cfg, parts: parts, count: &parts.Metrics.counters}
 }
 
-const (
-	retryMin = 100 * time.Millisecond
-	retryMax = 5 * time.Second
-	// drainTime bounds the last flush after the worker was told to stop.
-	drainTime = 10 * time.Second
-)
+// drainTime bounds the last flush after the worker was told to stop.
+const drainTime = 10 * time.Second
 
 // Run works until ctx ends. It then flushes and commits what it holds.
 func (w *Worker) Run(ctx context.Context) error {
-	wait := retryMin
-	var before, short shortLog
-	for {
-		began := w.parts.Now()
+	var before shortLog
+	once := func(ctx context.Context) error {
 		err := w.session(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.As(err, &short) && !short.grewSince(before):
+		var short shortLog
+		if errors.As(err, &short) && !short.grewSince(before) {
 			return ingest.Permanent{Err: err}
-		case ingest.IsPermanent(err):
-			return err
-		case errors.Is(err, ingest.ErrRevoked), errors.Is(err, store.ErrConflict):
-			w.parts.Logger.Info("Sources changed hands, starting again from the marks", "reason", err)
-		default:
-			w.parts.Logger.Warn("Features worker starts again", "error", err)
 		}
 		before = short
-		w.parts.Ready(err)
-		if w.parts.Now().Sub(began) > retryMax {
-			wait = retryMin
-		}
-		if pause.For(ctx, wait) != nil {
-			return nil
-		}
-		wait = min(2*wait, retryMax)
+		return err
 	}
+	return ingest.Keep(ctx, w.parts.Now, once, func(err error) {
+		if errors.Is(err, ingest.ErrRevoked) || errors.Is(err, store.ErrConflict) {
+			w.parts.Logger.Info("Sources changed hands, starting again from the marks", "reason", err)
+		} else {
+			w.parts.Logger.Warn("Features worker starts again", "error", err)
+		}
+		w.parts.Ready(err)
+	})
 }
 
 // session works on one assignment of sources.

@@ -20,3 +20,16 @@ func For(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// Grace returns a context that ends d after ctx does: for finishing what was begun. Cancel it when that is done.
+func Grace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	timer := time.AfterFunc(time.Hour, cancel)
+	timer.Stop()
+	stop := context.AfterFunc(ctx, func() { timer.Reset(d) })
+	return late, func() {
+		stop()
+		timer.Stop()
+		cancel()
+	}
+}
