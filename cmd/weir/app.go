@@ -163,7 +163,9 @@ func (a *app) topics() []kafka.Topic {
 		}
 	}
 	var out []kafka.Topic
-	for _, name := range []string{wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicDeadLetter} {
+	for _, name := range []string{
+		wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicAlerts, wire.TopicDecisions, wire.TopicOutcomes, wire.TopicDeadLetter,
+	} {
 		t := kafka.Topic{Name: name, Partitions: partitions, Replication: replication, Retention: k.Retention}
 		switch name {
 		case wire.TopicProgress:

@@ -71,6 +71,27 @@ func (a *app) withKafka(ctx context.Context, body func(*kafka.Client) error) (er
 	return body(k)
 }
 
+// withRunningKafka gives body a client of the cluster configured or of the running Weir.
+func (a *app) withRunningKafka(body func(*kafka.Client) error) error {
+	addresses := a.cfg.Kafka.Addresses
+	if len(addresses) == 0 {
+		running, live, err := lock.ReadAddresses(a.cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		if !live || running.Kafka == "" {
+			return fmt.Errorf("no Weir runs on %s: start it with `weir up`, or name --kafka", a.cfg.DataDir)
+		}
+		addresses = []string{running.Kafka}
+	}
+	k, err := kafka.New(a.kafkaConfig(addresses))
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	return body(k)
+}
+
 func (a *app) withOwnBroker(body func(*kafka.Client) error) (err error) {
 	if _, err := os.Stat(filepath.Join(a.cfg.DataDir, "broker")); err != nil {
 		return fmt.Errorf("there is no log in %s: run `weir up` or `weir replay` on it first, or name another --data-dir", a.cfg.DataDir)

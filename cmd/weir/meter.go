@@ -12,61 +12,65 @@ import (
 	"github.com/weirmesh/weir/schemas"
 )
 
-// meter shows the progress of a replay once a second: one line that changes on a terminal, one line each time elsewhere.
+// meter shows the progress of a replay.
 type meter struct {
-	out      io.Writer
-	terminal bool
-	rec      *recording.Recording
-	sent     atomic.Int64
-	began    time.Time
-	quit     chan struct{}
-	done     chan struct{}
+	sent atomic.Int64
+	stop func()
 }
 
 func startMeter(out io.Writer, rec *recording.Recording) *meter {
-	m := &meter{out: out, terminal: isTerminal(out), rec: rec, began: time.Now(), quit: make(chan struct{}), done: make(chan struct{})}
-	go m.run()
+	m := &meter{}
+	began := time.Now()
+	m.stop = showEverySecond(out, func() (float64, string) {
+		part := 1.0
+		if size := rec.Size(); size > 0 {
+			part = float64(rec.BytesRead()) / float64(size)
+		}
+		return part, fmt.Sprintf("%d spans sent, %.0f a second", m.sent.Load(), float64(m.sent.Load())/time.Since(began).Seconds())
+	})
 	return m
 }
 
 func (m *meter) spans(n int64) { m.sent.Store(n) }
 
-func (m *meter) stop() {
-	close(m.quit)
-	<-m.done
-}
-
-func (m *meter) run() {
-	defer close(m.done)
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			m.show()
-		case <-m.quit:
-			if m.terminal {
-				m.show()
-				fmt.Fprintln(m.out)
+// showEverySecond shows a progress until stop is called: one line that changes on a terminal, one line each time elsewhere. progress
+// returns the part that is done, 0..1, and what to say about it.
+func showEverySecond(out io.Writer, progress func() (float64, string)) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	terminal := isTerminal(out)
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				showProgress(out, terminal, progress)
+			case <-quit:
+				if terminal {
+					showProgress(out, terminal, progress)
+					fmt.Fprintln(out)
+				}
+				return
 			}
-			return
 		}
+	}()
+	return func() {
+		close(quit)
+		<-done
 	}
 }
 
-func (m *meter) show() {
+func showProgress(out io.Writer, terminal bool, progress func() (float64, string)) {
 	const width = 24
-	part := 1.0
-	if size := m.rec.Size(); size > 0 {
-		part = min(1, float64(m.rec.BytesRead())/float64(size))
-	}
-	line := fmt.Sprintf("replay %3.0f %%  %d spans sent, %.0f a second", 100*part, m.sent.Load(), float64(m.sent.Load())/time.Since(m.began).Seconds())
-	if !m.terminal {
-		fmt.Fprintln(m.out, line)
+	part, line := progress()
+	part = min(1, max(0, part))
+	if !terminal {
+		fmt.Fprintf(out, "%3.0f %%  %s\n", 100*part, line)
 		return
 	}
 	full := int(part * width)
-	fmt.Fprintf(m.out, "\r[%s%s] %s  ", strings.Repeat("=", full), strings.Repeat(" ", width-full), line)
+	fmt.Fprintf(out, "\r[%s%s] %3.0f %%  %s  ", strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*part, line)
 }
 
 // isTerminal reports whether out is a character device.

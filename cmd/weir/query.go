@@ -29,7 +29,8 @@ func queryCommand() *cobra.Command {
 		Short: "Ask ClickHouse in SQL",
 		Long: "Runs one statement against the windows: on the running Weir of this data directory, on --clickhouse, or on an engine that is\n" +
 			"started read-only for the call. SQL comes as an argument, from --file, or from standard input.\n\n" +
-			"Tables to ask: service_windows, edge_windows, instance_windows (10 s; with _1m and _1h for longer ones), samples, gaps.",
+			"Tables to ask: service_windows, edge_windows, instance_windows (10 s; with _1m and _1h for longer ones), samples, gaps,\n" +
+			"forecasts, findings, finding_revisions, decisions, outcomes.",
 		Example: "  weir query 'SELECT workload, sum(calls) FROM service_windows GROUP BY workload ORDER BY 2 DESC'\n" +
 			"  weir query -o csv 'SELECT * FROM edge_windows_1m' > edges.csv\n" +
 			"  echo 'SHOW TABLES' | weir query",
@@ -118,4 +119,23 @@ func (a *app) anyClickHouse(ctx context.Context) (address string, stop func() er
 		defer cancel()
 		return child.Stop(ctx)
 	}, nil
+}
+
+// withStore gives body a client of the server that has this data directory's windows.
+func (a *app) withStore(ctx context.Context, body func(*clickhouse.Client) error) (err error) {
+	address, stop, err := a.anyClickHouse(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	cfg, err := a.clickhouseConfig(address)
+	if err != nil {
+		return err
+	}
+	c, err := clickhouse.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return body(c)
 }

@@ -47,7 +47,7 @@ func replayCommand() *cobra.Command {
 			if err := o.check(); err != nil {
 				return usageError{err}
 			}
-			a, err := newTool(cmd, "broker", "clickhouse", "collector", "features")
+			a, err := newTool(cmd, stackParts()...)
 			if err != nil {
 				return err
 			}
@@ -143,12 +143,8 @@ type replayJob struct {
 }
 
 // onOwn starts a Weir for the call, on ports of its own unless flags or the configuration name others.
-func (j *replayJob) onOwn(ctx context.Context) (err error) {
-	j.cfg.Collector.HTTP = ""
-	if j.cfg.Collector.GRPC, err = freeAddress(); err != nil {
-		return err
-	}
-	return j.runStack(ctx, func(ctx context.Context, s *stack) error {
+func (j *replayJob) onOwn(ctx context.Context) error {
+	return j.ownStack(ctx, func(ctx context.Context, s *stack) error {
 		j.kafka, j.store = s.kafka, s.store
 		return j.run(ctx, s.addresses.OTLPGRPC)
 	})
@@ -219,72 +215,28 @@ func (j *replayJob) begin(ctx context.Context) error {
 	return j.progress.Save(j.file)
 }
 
-// finish ends the recording's stream in every partition and waits until all of it is durable.
+// finish ends the recording's stream in every partition and waits until all of it is durable and decided about.
 func (j *replayJob) finish(ctx context.Context) error {
-	n, err := j.kafka.Partitions(ctx, wire.TopicCalls)
-	if err != nil {
-		return err
-	}
-	end := j.progress.LastEvent + int64(time.Hour)
+	end := time.Unix(0, j.progress.LastEvent).Add(time.Hour)
 	if j.progress.LastEvent > 0 {
-		var records []ingest.Record
-		for p := range n {
-			records = append(records, ingest.Record{Topic: wire.TopicCalls, Partition: p, Headers: []wire.Header{
-				{Key: wire.HeaderControl, Value: wire.ControlWatermark},
-				{Key: wire.HeaderEventTime, Value: strconv.FormatInt(end, 10)},
-				{Key: wire.HeaderProducer, Value: "replay"},
-			}})
-		}
-		if err := j.kafka.Produce(ctx, records...); err != nil {
-			return fmt.Errorf("end the recording: %w", err)
+		if err := endStream(ctx, j.kafka, end, "replay"); err != nil {
+			return err
 		}
 	}
 	if err := j.untilDurable(ctx); err != nil {
 		return err
 	}
+	if j.progress.LastEvent > 0 {
+		if err := untilDecided(ctx, j.store, end.Add(-time.Minute-j.cfg.Features.Lateness).Truncate(time.Minute)); err != nil {
+			return err
+		}
+	}
 	j.progress.Finished = time.Now().UTC().Truncate(time.Second)
 	return j.progress.Save(j.file)
 }
 
-// untilDurable waits until everything now in the log is counted and durable, by what the workers say on weir.progress.
-func (j *replayJob) untilDurable(ctx context.Context) error {
-	missing := map[string]int64{}
-	incarnation, err := j.kafka.ClusterID(ctx)
-	if err != nil {
-		return err
-	}
-	for _, topic := range topicsRead() {
-		bounds, err := j.kafka.Bounds(ctx, topic)
-		if err != nil {
-			return err
-		}
-		for p, log := range bounds {
-			if log.End > 0 {
-				missing[sourceName(topic, incarnation, p)] = log.End
-			}
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	bounds, err := j.kafka.Bounds(ctx, wire.TopicProgress)
-	if err != nil {
-		return err
-	}
-	const lookBack = 64 // records, so that what was said just before is heard too
-	return j.kafka.Read(ctx, wire.TopicProgress, 0, max(0, bounds[0].End-lookBack), true, func(m ingest.Message) bool {
-		p, err := wire.DecodeProgress(m.Value)
-		if err != nil {
-			return true
-		}
-		for _, s := range p.Sources {
-			if s.Durable >= missing[s.Source] {
-				delete(missing, s.Source)
-			}
-		}
-		return len(missing) > 0
-	})
-}
+// untilDurable waits until everything now in the log is counted and durable.
+func (j *replayJob) untilDurable(ctx context.Context) error { return untilDurable(ctx, j.kafka) }
 
 // deadLetter keeps a row of the recording that cannot be read.
 func (j *replayJob) deadLetter(ctx context.Context, row recording.BadRow) error {
@@ -307,9 +259,13 @@ func (j *replayJob) totals(ctx context.Context) (replay.Totals, error) {
 	if err != nil {
 		return replay.Totals{}, err
 	}
+	findings, decisions, err := j.store.DecisionTotals(ctx)
+	if err != nil {
+		return replay.Totals{}, err
+	}
 	return replay.Totals{
 		Spans: int64(t.Spans), Duplicates: int64(t.Duplicates), Orphans: int64(t.Orphans), Calls: int64(t.Calls),
-		Windows: int64(t.Windows), DeadLetters: int64(len(letters)),
+		Windows: int64(t.Windows), DeadLetters: int64(len(letters)), Findings: int64(findings), Decisions: int64(decisions),
 	}, nil
 }
 
@@ -340,7 +296,7 @@ func (j *replayJob) summarise(ctx context.Context, took time.Duration, sentNow i
 	j.summary = summary{
 		SpansRead: p.SpansSent + p.BadRows, SpansSent: p.SpansSent, SpansDuplicate: p.SpansSent - fresh,
 		Calls: now.Calls - b.Calls, Orphans: now.Orphans - b.Orphans, Windows: now.Windows - b.Windows,
-		DeadLetters: now.DeadLetters - b.DeadLetters, Seconds: took.Seconds(),
+		DeadLetters: now.DeadLetters - b.DeadLetters, Findings: now.Findings - b.Findings, Decisions: now.Decisions - b.Decisions, Seconds: took.Seconds(),
 	}
 	if took > 0 {
 		j.summary.SpansPerSecond = float64(sentNow) / took.Seconds()
@@ -361,6 +317,8 @@ func (s summary) print(out io.Writer, format string) error {
 	fmt.Fprintf(&b, "calls counted     %10d\n", s.Calls)
 	fmt.Fprintf(&b, "  orphans         %10d\n", s.Orphans)
 	fmt.Fprintf(&b, "windows (10 s)    %10d\n", s.Windows)
+	fmt.Fprintf(&b, "findings          %10d\n", s.Findings)
+	fmt.Fprintf(&b, "proposals         %10d\n", s.Decisions)
 	fmt.Fprintf(&b, "dead letters      %10d\n", s.DeadLetters)
 	fmt.Fprintf(&b, "seconds           %10.1f\n", s.Seconds)
 	fmt.Fprintf(&b, "spans per second  %10.0f\n", s.SpansPerSecond)

@@ -80,11 +80,16 @@ func newRoot(std stdio) *cobra.Command {
 	keyFlag(flags, "insecure", "insecure")
 	keyFlag(flags, "wait", "wait")
 	root.AddGroup(&cobra.Group{ID: "use", Title: "Use Weir:"}, &cobra.Group{ID: "stage", Title: "Run one stage:"})
-	for _, c := range []*cobra.Command{upCommand(), replayCommand(), queryCommand(), statusCommand(), deadletterCommand(), configCommand()} {
+	for _, c := range []*cobra.Command{
+		upCommand(), demoCommand(), simCommand(), replayCommand(), reportCommand(), whyCommand(), alertsCommand(), decisionsCommand(), queryCommand(),
+		statusCommand(), deadletterCommand(), configCommand(),
+	} {
 		c.GroupID = "use"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{collectorCommand(), featuresCommand(), clickhouseCommand(), brokerCommand()} {
+	for _, c := range []*cobra.Command{
+		collectorCommand(), featuresCommand(), forecastCommand(), detectCommand(), actuatorCommand(), clickhouseCommand(), brokerCommand(),
+	} {
 		c.GroupID = "stage"
 		root.AddCommand(c)
 	}

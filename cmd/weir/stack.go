@@ -7,14 +7,16 @@ import (
 	"net"
 	"time"
 
+	"github.com/weirmesh/weir/ingest/decide"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
+	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store/clickhouse"
 )
 
 // stack is every stage in one process, with the parts it embeds:
 //
-//	OTLP -> collector -> broker -> features -> ClickHouse (child)
+//	OTLP -> collector -> broker -> features -> ClickHouse (child) -> forecast, detect -> broker -> actuator
 //
 // It starts from the right, so that each part finds what it writes to, and stops from the left, so that each part can still hand on what
 // it holds.
@@ -107,17 +109,13 @@ func (s *stack) startKafka(ctx context.Context) (stop func(), err error) {
 	return func() { s.kafka.Close(); end() }, nil
 }
 
-// flow runs the two stages that move data, and body beside them.
+// flow runs the stages, and body beside them. They are told to stop from the front door on, so that each can still hand on what it holds.
 func (s *stack) flow(ctx context.Context, held *lock.Lock, storeFailed <-chan struct{}, body func(context.Context, *stack) error) error {
-	windows := background(context.WithoutCancel(ctx), func(ctx context.Context) error {
-		return s.runFeatures(ctx, s.kafka.Direct(s.cfg.Kafka.Group, topicsRead()...), s.kafka, s.store)
-	})
-	defer windows.end()
-	door := background(context.WithoutCancel(ctx), func(ctx context.Context) error {
-		return s.runCollector(ctx, []string{s.addresses.Kafka})
-	})
-	defer door.end()
-
+	var stages tasks
+	defer stages.end()
+	for _, stage := range s.stages() {
+		stages.start(context.WithoutCancel(ctx), stage)
+	}
 	s.addresses.OTLPGRPC, s.addresses.OTLPHTTP = s.cfg.Collector.GRPC, s.cfg.Collector.HTTP
 	work := background(ctx, func(ctx context.Context) error {
 		if err := s.untilReady(ctx); err != nil {
@@ -137,14 +135,31 @@ func (s *stack) flow(ctx context.Context, held *lock.Lock, storeFailed <-chan st
 	defer work.end()
 	select {
 	case <-work.done:
-	case <-door.done:
-		return errors.Join(door.stop(), errStopped)
-	case <-windows.done:
-		return errors.Join(windows.stop(), errStopped)
+	case <-stages.ended:
+		return errors.Join(stages.stop(), errStopped)
 	case <-storeFailed:
 		return errors.New("the embedded ClickHouse was given up after it failed again and again: see the log above")
 	}
-	return errors.Join(work.stop(), door.stop(), windows.stop())
+	return errors.Join(work.stop(), stages.stop())
+}
+
+// stages are what runs, in the order in which it is told to stop.
+func (s *stack) stages() []func(context.Context) error {
+	all := []func(context.Context) error{
+		func(ctx context.Context) error { return s.runCollector(ctx, []string{s.addresses.Kafka}) },
+		func(ctx context.Context) error {
+			return s.runFeatures(ctx, s.kafka.Direct(s.cfg.Kafka.Group, topicsRead()...), s.kafka, s.store)
+		},
+	}
+	metrics := decide.NewMetrics(s.registry)
+	for _, d := range []decider{s.forecaster(s.store), s.detector(s.store)} {
+		all = append(all, func(ctx context.Context) error {
+			return s.runDecider(ctx, d, s.kafka.Direct(groupOf(d.stage), wire.TopicProgress), s.kafka, s.store, metrics)
+		})
+	}
+	return append(all, func(ctx context.Context) error {
+		return s.runActuator(ctx, s.kafka.Direct(groupOf(stageActuator), wire.TopicDecisions), s.kafka, s.store)
+	})
 }
 
 // errStopped goes with the error of a stage that should have run on.
@@ -162,6 +177,44 @@ func (s *stack) untilReady(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tasks run beside each other.
+type tasks struct {
+	all   []*task
+	ended chan struct{} // holds something once one of them has ended
+}
+
+func (t *tasks) start(ctx context.Context, run func(context.Context) error) {
+	if t.ended == nil {
+		t.ended = make(chan struct{}, 1)
+	}
+	t.all = append(t.all, background(ctx, func(ctx context.Context) error {
+		defer func() {
+			select {
+			case t.ended <- struct{}{}:
+			default: // somebody else has ended before
+			}
+		}()
+		return run(ctx)
+	}))
+}
+
+// end ends all, one after the other. It may be called more than once.
+func (t *tasks) end() {
+	for _, one := range t.all {
+		one.end()
+	}
+}
+
+// stop ends all and returns their errors.
+func (t *tasks) stop() error {
+	t.end()
+	var errs []error
+	for _, one := range t.all {
+		errs = append(errs, one.err)
+	}
+	return errors.Join(errs...)
 }
 
 // task is something that runs beside the rest.

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/weirmesh/weir/internal/config"
+	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/ingest/decide"
+	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
+	"github.com/weirmesh/weir/schemas/wire"
+	"github.com/weirmesh/weir/store/clickhouse"
 	"github.com/weirmesh/weir/store/embedded"
 )
 
@@ -57,41 +60,113 @@ func featuresCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(a.cfg.Kafka.Addresses) == 0 || a.cfg.ClickHouse.Address == "" {
-				return usageError{errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port, or run everything with `weir up`")}
-			}
-			return a.withOps(cmd.Context(), func() error { return a.features(cmd.Context()) })
+			return a.worker(cmd.Context(), a.cfg.Kafka.Group, topicsRead(), func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+				if err := recordTopics(ctx, k, s); err != nil {
+					return err
+				}
+				return a.runFeatures(ctx, c, k, s)
+			})
 		},
 	}
+	stageFlags(cmd)
+	return cmd
+}
+
+func forecastCommand() *cobra.Command {
+	return deciderCommand(stageForecast, "Forecast load and propose replicas",
+		"Follows the closed one-minute windows, writes forecasts with their intervals, and proposes replicas ahead of the load, or says why\n"+
+			"it does not.", (*app).forecaster)
+}
+
+func detectCommand() *cobra.Command {
+	return deciderCommand(stageDetect, "Find trouble and propose to move traffic away from it",
+		"Follows the closed 10-second windows, publishes findings on weir.alerts as they fire and resolve, and proposes to lower the share of\n"+
+			"traffic of a version that is in trouble.", (*app).detector)
+}
+
+// deciderCommand runs one worker of a decision service.
+func deciderCommand(stage, short, long string, of func(*app, *clickhouse.Client) decider) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     stage,
+		Short:   short,
+		Long:    long + " Runs one worker of its\nconsumer group; the workers share the workloads. What it says is signed, see events.signing_key.",
+		Example: "  weir " + stage + " --kafka kafka-1:9092 --clickhouse ch:8123",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := newStage(cmd, "kafka", "clickhouse", stage)
+			if err != nil {
+				return err
+			}
+			return a.worker(cmd.Context(), groupOf(stage), []string{wire.TopicProgress}, func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+				return a.runDecider(ctx, of(a, s), c, k, s, decide.NewMetrics(a.registry))
+			})
+		},
+	}
+	stageFlags(cmd)
+	return cmd
+}
+
+func actuatorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   stageActuator,
+		Short: "Settle decisions and report what would be done (dry run)",
+		Long: "Takes decisions from weir.decisions, refuses those that are forged, expired or against the limits, settles those that contradict each\n" +
+			"other, compares with the current state of the cluster (--kubeconfig) or of a folder (--manifests), and writes what it would do.\n" +
+			"It changes nothing. `weir report` shows the result.",
+		Example: "  weir actuator --kafka kafka-1:9092 --clickhouse ch:8123 --kubeconfig ~/.kube/config\n" +
+			"  weir actuator --kafka kafka-1:9092 --clickhouse ch:8123 --manifests ./manifests",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := newStage(cmd, "kafka", "clickhouse", stageActuator)
+			if err != nil {
+				return err
+			}
+			return a.worker(cmd.Context(), groupOf(stageActuator), []string{wire.TopicDecisions}, a.runActuator)
+		},
+	}
+	stageFlags(cmd)
+	stateFlags(cmd)
+	return cmd
+}
+
+// stageFlags are the flags of a stage that reads Kafka and ClickHouse.
+func stageFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	keyFlag(f, "kafka", "kafka.addresses")
 	keyFlag(f, "clickhouse", "clickhouse.address")
 	keyFlag(f, "ops", "ops.listen")
-	return cmd
 }
 
-func (a *app) features(ctx context.Context) (err error) {
-	k, err := a.connectKafka(ctx, a.cfg.Kafka.Addresses)
-	if err != nil {
-		return err
+// stateFlags say where the current state is read.
+func stateFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	keyFlag(f, "kubeconfig", "actuator.kubeconfig")
+	keyFlag(f, "manifests", "actuator.manifests")
+}
+
+// worker runs one worker of a stage that reads topics in a consumer group.
+func (a *app) worker(ctx context.Context, group string, topics []string, run func(context.Context, ingest.Consumer, *kafka.Client, *clickhouse.Client) error) error {
+	if len(a.cfg.Kafka.Addresses) == 0 || a.cfg.ClickHouse.Address == "" {
+		return usageError{errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port, or run everything with `weir up`")}
 	}
-	defer k.Close()
-	a.ready.Set("kafka", nil)
-	s, err := a.connectStore(ctx, a.cfg.ClickHouse.Address)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	a.ready.Set("clickhouse", nil)
-	if err := recordTopics(ctx, k, s); err != nil {
-		return err
-	}
-	group, err := k.Group(a.kafkaConfig(a.cfg.Kafka.Addresses), a.cfg.Kafka.Group, a.log, topicsRead()...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, group.Close()) }()
-	return a.runFeatures(ctx, group, k, s)
+	return a.withOps(ctx, func() (err error) {
+		k, err := a.connectKafka(ctx, a.cfg.Kafka.Addresses)
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		a.ready.Set("kafka", nil)
+		s, err := a.connectStore(ctx, a.cfg.ClickHouse.Address)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		a.ready.Set("clickhouse", nil)
+		consumer, err := k.Group(a.kafkaConfig(a.cfg.Kafka.Addresses), group, a.log, topics...)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, consumer.Close()) }()
+		return run(ctx, consumer, k, s)
+	})
 }
 
 func brokerCommand() *cobra.Command {
@@ -206,40 +281,4 @@ func (a *app) withOps(ctx context.Context, run func() error) error {
 	}
 	defer stop()
 	return run()
-}
-
-func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Explain or check the configuration"}
-	cmd.AddCommand(&cobra.Command{
-		Use:   "explain",
-		Short: "Print every key with its meaning, default and current value",
-		Long:  "Prints a complete configuration file: every key with its meaning, unit, default, present value and where that came from.",
-		Example: "  weir config explain > weir.yaml\n" +
-			"  WEIR_KAFKA_COMPRESSION=zstd weir config explain --config weir.yaml",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, sources, err := loadConfig(cmd, os.Environ())
-			if err != nil {
-				return err
-			}
-			return config.Explain(cmd.OutOrStdout(), cfg, sources)
-		},
-	}, &cobra.Command{
-		Use:     "check [FILE]",
-		Short:   "Check a configuration file and the environment",
-		Example: "  weir config check weir.yaml",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				if err := cmd.Flags().Set("config", args[0]); err != nil {
-					return fmt.Errorf("check %s: %w", args[0], err)
-				}
-			}
-			if _, _, err := loadConfig(cmd, os.Environ()); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "configuration is valid")
-			return err
-		},
-	})
-	return cmd
 }

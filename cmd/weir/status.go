@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -22,9 +20,6 @@ import (
 	"github.com/weirmesh/weir/store/clickhouse"
 )
 
-// quietAfter is how long a hop may be without data before status says so.
-const quietAfter = 30 * time.Second
-
 // status is what `weir status` knows of the path, hop by hop.
 type status struct {
 	Time        time.Time      `json:"time"`
@@ -32,6 +27,9 @@ type status struct {
 	Ingest      hopIngest      `json:"ingest"`
 	Features    hopFeatures    `json:"features"`
 	Store       hopStore       `json:"store"`
+	Forecast    *hopDecider    `json:"forecast,omitempty"` // nil, as the two below: it could not be learnt, or the schema is older
+	Detect      *hopDetect     `json:"detect,omitempty"`
+	Actuator    *hopActuator   `json:"actuator,omitempty"`
 	Sources     []sourceStatus `json:"sources"`
 	DeadLetters int            `json:"dead_letters"`
 	Quiet       []string       `json:"quiet"` // hops without data: "no data since 12:03:04 at hop ingest"
@@ -83,8 +81,9 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far the data has come, hop by hop",
-		Long: "Shows for each hop when data passed last and how far behind it is; for each source its offsets, mark and watermark; and what was\n" +
-			"duplicated, orphaned or dead-lettered. It asks the Weir that runs on --data-dir, or --kafka and --clickhouse.",
+		Long: "Shows for each hop when data passed last and how far behind it is; up to which event time windows are decided about, and what\n" +
+			"fires, is proposed or waits for its outcome; for each source its offsets, mark and watermark; and what was duplicated, orphaned or\n" +
+			"dead-lettered. It asks the Weir that runs on --data-dir, or --kafka and --clickhouse.",
 		Example: "  weir status\n  weir status -o json | jq .quiet\n  weir status --kafka kafka-1:9092 --clickhouse ch:8123",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := newTool(cmd)
@@ -129,9 +128,9 @@ func (a *app) status(ctx context.Context, now time.Time) (s status, err error) {
 	if live && at.Ops != "" {
 		s.Collector = a.collectorStatus(ctx, at.Ops)
 	}
-	err = errors.Join(a.askKafka(ctx, &s, brokers), a.askStore(ctx, &s, at.ClickHouse))
-	s.findQuiet()
-	return s, err
+	kafkaErr, storeErr := a.askKafka(ctx, &s, brokers), a.askStore(ctx, &s, at.ClickHouse)
+	s.findQuiet(kafkaErr == nil, storeErr == nil)
+	return s, errors.Join(kafkaErr, storeErr)
 }
 
 func (a *app) askKafka(ctx context.Context, s *status, brokers []string) error {
@@ -256,6 +255,14 @@ func (s *status) readStore(ctx context.Context, cfg clickhouse.Config) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := c.Ping(ctx); err != nil {
+		return err
+	}
+	return errors.Join(s.readWindows(ctx, c), s.readDecided(ctx, c, cfg))
+}
+
+// readWindows fills in what is counted.
+func (s *status) readWindows(ctx context.Context, c *clickhouse.Client) error {
 	t, err := c.Totals(ctx)
 	if err != nil {
 		return err
@@ -274,23 +281,6 @@ func (s *status) readStore(ctx context.Context, cfg clickhouse.Config) (err erro
 		}
 	}
 	return nil
-}
-
-// findQuiet names the hops through which nothing has come for a while.
-func (s *status) findQuiet() {
-	hops := map[string]time.Time{"ingest": s.Ingest.LastData, "features": s.Features.LastData, "store": s.Store.LastData}
-	if s.Collector != nil {
-		hops["collector"] = s.Collector.LastData
-	}
-	s.Quiet = []string{}
-	for _, hop := range slices.Sorted(maps.Keys(hops)) {
-		switch last := hops[hop]; {
-		case last.IsZero():
-			s.Quiet = append(s.Quiet, "no data yet at hop "+hop)
-		case s.Time.Sub(last) > quietAfter:
-			s.Quiet = append(s.Quiet, fmt.Sprintf("no data since %s at hop %s", last.Local().Format(time.TimeOnly), hop))
-		}
-	}
 }
 
 // lastProgress is the latest word on every source on weir.progress, and when anything was said last.
@@ -336,6 +326,14 @@ func timeOf(ns int64) time.Time {
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// sooner is the earlier of two times of which one may not be known.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a

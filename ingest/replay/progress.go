@@ -34,6 +34,8 @@ type Totals struct {
 	Calls       int64 `json:"calls"`
 	Windows     int64 `json:"windows"`
 	DeadLetters int64 `json:"dead_letters"`
+	Findings    int64 `json:"findings"`
+	Decisions   int64 `json:"decisions"`
 }
 
 // File is the progress file of the recording with this digest.

@@ -24,6 +24,10 @@ type Config struct {
 	Broker     Broker     `koanf:"broker" doc:"the embedded Kafka-protocol broker, used while kafka.addresses is empty"`
 	ClickHouse ClickHouse `koanf:"clickhouse" doc:"where windows and decisions are kept"`
 	Features   Features   `koanf:"features" doc:"how calls become windows"`
+	Forecast   Forecast   `koanf:"forecast" doc:"how load is forecast and replicas are planned"`
+	Detect     Detect     `koanf:"detect" doc:"how trouble is found"`
+	Events     Events     `koanf:"events" doc:"signatures of alerts, decisions and outcomes"`
+	Actuator   Actuator   `koanf:"actuator" doc:"what becomes of decisions; nothing is ever applied: dry run"`
 }
 
 // Log says what is logged and how.
@@ -94,6 +98,36 @@ type Features struct {
 	MaxRows       int           `koanf:"max_rows" unit:"rows" doc:"rows held in memory before an early write"`
 }
 
+// Forecast shapes forecasts and what they ask for.
+type Forecast struct {
+	Lead      time.Duration `koanf:"lead" unit:"duration" doc:"how far ahead replicas are planned: at least what a new pod needs to take load"`
+	TargetCPU int           `koanf:"target_cpu" unit:"percent" doc:"CPU use of its limit that a replica is planned for"`
+	Headroom  int           `koanf:"headroom" unit:"percent" doc:"load planned for above the forecast's upper bound"`
+	History   time.Duration `koanf:"history" unit:"duration" doc:"how much of the past a restarted forecaster learns from again"`
+	MaxSeries int           `koanf:"max_series" doc:"workloads that are forecast at most; those met later are left out and counted"`
+}
+
+// Detect shapes findings.
+type Detect struct {
+	History time.Duration `koanf:"history" unit:"duration" doc:"how much of the past a restarted detector learns from again"`
+}
+
+// Events says which keys sign and which are trusted.
+type Events struct {
+	SigningKey  string   `koanf:"signing_key" unit:"path" doc:"ed25519 private key (PKCS#8 PEM) that signs events; empty for keys/signing.key in data_dir, made when missing"`
+	TrustedKeys []string `koanf:"trusted_keys" unit:"path" doc:"ed25519 public keys (PEM) whose decisions the actuator believes; empty for the signing key's own"`
+}
+
+// Actuator says where the current state is read and what people allow.
+type Actuator struct {
+	Kubeconfig  string   `koanf:"kubeconfig" unit:"path" doc:"kubeconfig of the cluster whose state is read; nothing is written to it"`
+	Context     string   `koanf:"context" doc:"context of the kubeconfig; empty for its current one"`
+	Manifests   string   `koanf:"manifests" unit:"path" doc:"folder of YAML manifests to read the current state from, in place of a cluster"`
+	MinReplicas int      `koanf:"min_replicas" doc:"fewest replicas a proposal may ask for"`
+	MaxReplicas int      `koanf:"max_replicas" doc:"most replicas a proposal may ask for"`
+	Frozen      []string `koanf:"frozen" doc:"targets nothing is proposed for, as cluster/namespace/workload"`
+}
+
 // Default is the configuration when nothing is set: one machine, embedded parts, loopback only.
 func Default() Config {
 	return Config{
@@ -115,5 +149,8 @@ func Default() Config {
 			FlushInterval: time.Second, Lateness: 2 * time.Second, Idle: 10 * time.Second,
 			Generation: 1024, MaxRows: 200_000,
 		},
+		Forecast: Forecast{Lead: 15 * time.Minute, TargetCPU: 60, Headroom: 10, History: 28 * 24 * time.Hour, MaxSeries: 1000},
+		Detect:   Detect{History: 24 * time.Hour},
+		Actuator: Actuator{MinReplicas: 1, MaxReplicas: 50},
 	}
 }

@@ -23,6 +23,9 @@ func (c Config) Validate() error {
 	v.listen("broker.listen", c.Broker.Listen)
 	v.clickhouse(c.ClickHouse)
 	v.features(c.Features)
+	v.forecast(c.Forecast)
+	v.detect(c.Detect)
+	v.actuator(c.Actuator)
 	return errors.Join(v.errs...)
 }
 
@@ -80,6 +83,25 @@ func (v *validator) features(c Features) {
 	v.positive("features.idle", c.Idle)
 	v.between("features.generation", c.Generation, 1, 1<<24)
 	v.between("features.max_rows", c.MaxRows, 1, 1<<28)
+}
+
+func (v *validator) forecast(c Forecast) {
+	v.check("forecast.lead", c.Lead >= time.Minute && c.Lead <= time.Hour, "is %s: give a time from 1m to 1h", shortDuration(c.Lead))
+	v.between("forecast.target_cpu", c.TargetCPU, 5, 95)
+	v.between("forecast.headroom", c.Headroom, 0, 200)
+	v.check("forecast.history", c.History >= 24*time.Hour, "is %s: give 24h or more, or nothing can be learnt", shortDuration(c.History))
+	v.between("forecast.max_series", c.MaxSeries, 1, 1<<20)
+}
+
+func (v *validator) detect(c Detect) {
+	v.check("detect.history", c.History >= time.Hour, "is %s: give 1h or more, or nothing can be learnt", shortDuration(c.History))
+}
+
+func (v *validator) actuator(c Actuator) {
+	v.check("actuator.manifests", c.Manifests == "" || c.Kubeconfig == "", "is set beside actuator.kubeconfig: read the current state from one of them")
+	v.check("actuator.context", c.Context == "" || c.Kubeconfig != "", "is set without actuator.kubeconfig: name the file too")
+	v.between("actuator.min_replicas", c.MinReplicas, 1, 100_000)
+	v.between("actuator.max_replicas", c.MaxReplicas, c.MinReplicas, 100_000)
 }
 
 func (v *validator) check(key string, ok bool, format string, args ...any) {

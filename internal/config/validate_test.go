@@ -57,6 +57,16 @@ func TestValidate(t *testing.T) {
 		{"features.idle", func(c *config.Config) { c.Features.Idle = 0 }},
 		{"features.generation", func(c *config.Config) { c.Features.Generation = 0 }},
 		{"features.max_rows", func(c *config.Config) { c.Features.MaxRows = 0 }},
+		{"forecast.lead", func(c *config.Config) { c.Forecast.Lead = 2 * time.Hour }},
+		{"forecast.target_cpu", func(c *config.Config) { c.Forecast.TargetCPU = 100 }},
+		{"forecast.headroom", func(c *config.Config) { c.Forecast.Headroom = -1 }},
+		{"forecast.history", func(c *config.Config) { c.Forecast.History = time.Hour }},
+		{"forecast.max_series", func(c *config.Config) { c.Forecast.MaxSeries = 0 }},
+		{"detect.history", func(c *config.Config) { c.Detect.History = time.Minute }},
+		{"actuator.manifests", func(c *config.Config) { c.Actuator.Manifests, c.Actuator.Kubeconfig = "a", "b" }},
+		{"actuator.context", func(c *config.Config) { c.Actuator.Context = "x" }},
+		{"actuator.min_replicas", func(c *config.Config) { c.Actuator.MinReplicas = 0 }},
+		{"actuator.max_replicas", func(c *config.Config) { c.Actuator.MinReplicas, c.Actuator.MaxReplicas = 5, 4 }},
 	}
 	keys := config.Keys()
 	for _, tt := range tests {
