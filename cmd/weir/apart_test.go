@@ -15,7 +15,7 @@ import (
 	"github.com/weirmesh/weir/sim/recording"
 )
 
-// stages are the four parts of the path, each a process of its own.
+// stages are the parts of the loop, each a process of its own.
 type stages struct {
 	broker, engine, collector, ops string
 	args                           [][]string
@@ -31,6 +31,10 @@ func startStages(t *testing.T) *stages {
 		{"collector", "--kafka", s.broker, "--grpc", s.collector, "--http", freePort(t)},
 		{"features", "--kafka", s.broker, "--clickhouse", s.engine, "--ops", s.ops},
 	}
+	keys := t.TempDir() // all sign with one key, and so trust each other
+	for _, stage := range []string{"forecast", "detect", "actuator"} {
+		s.args = append(s.args, []string{stage, "--kafka", s.broker, "--clickhouse", s.engine, "--data-dir", keys})
+	}
 	t.Setenv("WEIR_KAFKA_PARTITIONS", "4")
 	t.Setenv("WEIR_KAFKA_REPLICATION", "1")
 	for _, args := range s.args {
@@ -44,7 +48,7 @@ func TestStagesApart(t *testing.T) {
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 25_000 })
 	s := startStages(t)
 	at := 0
-	harm(t, s.collector, path, 4, func() {
+	harm(t, s.collector, path, len(s.args), func() {
 		i := at % len(s.args)
 		at++
 		s.running[i].kill(t, true)
@@ -58,6 +62,13 @@ func TestStagesApart(t *testing.T) {
 		out, err := exec.Command(weir(t), "status", "--kafka", s.broker, "--clickhouse", s.engine, "-o", "json").Output()
 		// While a stage is starting again, not every hop can be asked.
 		return err == nil && json.Unmarshal(out, &now) == nil && now.Ingest.Messages > 0 && now.Features.Lag == 0
+	})
+	await(t, "decisions and their outcomes", func() bool {
+		const sql = "SELECT count() > 0 AND count() = countIf(decision_id IN (SELECT decision_id FROM weir.outcomes)) AND " +
+			"(SELECT uniqExact(stage) = 2 AND min(at) > (SELECT max(window_start) - INTERVAL 5 MINUTE FROM weir.service_10s) " +
+			"FROM (SELECT stage, shard, max(at) AS at FROM weir.positions GROUP BY stage, shard)) FROM weir.decisions"
+		out, err := exec.Command(weir(t), "query", "--clickhouse", s.engine, "-o", "TSV", sql).Output()
+		return err == nil && string(out) == "1\n"
 	})
 	calls, _ := runWeir(t, 0, "query", "--clickhouse", s.engine, "-o", "TSV", "SELECT sum(calls) FROM weir.service_windows_1h")
 	want := strconv.Itoa(truth.Calls) + "\n"
