@@ -9,13 +9,13 @@ CACHE      := $(CURDIR)/.cache
 FUZZTIME   ?= 10s
 BENCHTIME  ?= 1s
 BENCH      ?= .
-# What the demo replays: three hours of a shop's morning, with repeated, late and orphaned spans, and with failures. The seed fixes it all.
-DEMO_RECORDING ?= --format otlp-json --calls 200000 --start 2025-03-04T06:30:00Z --minutes 180 --skewed 0 --seed 1
+SEED       ?= 1
+VENV       := $(CACHE)/venv
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILDFLAGS := -trimpath -ldflags '-X main.version=$(VERSION)'
 
 # Packages in which goroutines share data: they are tested again with the race detector. Folders that do not exist are left out.
-RACE_DIRS  ?= collector features ingest internal store
+RACE_DIRS  ?= actuator collector features ingest internal store
 RACE       := $(patsubst %/,./%/...,$(wildcard $(addsuffix /,$(RACE_DIRS))))
 
 # The ClickHouse engine as a library, per platform. Elsewhere, set WEIR_CHDB_LIBRARY to a libchdb of your own.
@@ -33,7 +33,7 @@ export WEIR_BIN ?= $(CURDIR)/bin/weir
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build clickhouse demo test race fuzz lint bench cover clean tidy-check
+.PHONY: help build clickhouse demo seeds notebooks test race fuzz lint bench cover generate clean tidy-check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,12 +57,24 @@ $(CHDB):
 	rm -rf '$(CHDB_DIR)'
 	mv '$(CHDB_DIR).part' '$(CHDB_DIR)'
 
-# Starts from nothing each time, in .cache/demo: the recording, what went into it (made.json), and the data directory (data).
-demo: build clickhouse ## replay a generated recording and ask three questions
+# Starts from nothing each time; what it leaves in .cache/demo can be asked afterwards. SEED=7 shows another mesh, another day.
+demo: build clickhouse ## watch Weir at work on a simulated mesh, in about a minute (SEED=1)
 	@rm -rf '$(CACHE)/demo'
-	@mkdir -p '$(CACHE)/demo'
-	bin/weir-recording generate --out '$(CACHE)/demo/recording.jsonl' $(DEMO_RECORDING) >'$(CACHE)/demo/made.json'
-	@deploy/demo.sh
+	@bin/weir demo --seed '$(SEED)' --data-dir .cache/demo/data
+
+# Every seed through the whole loop: that the fault is found and that a healthy mesh stays quiet. Some ten minutes.
+seeds: build clickhouse ## five seeds with a fault and five without, through the whole loop
+	@deploy/seeds.sh '$(CACHE)/seeds'
+
+notebooks: build clickhouse $(VENV)/ready ## run the notebooks headless on the data of a demo
+	@[ -d '$(CACHE)/demo/data' ] || bin/weir demo --data-dir .cache/demo/data >/dev/null
+	@mkdir -p '$(CACHE)/notebooks'
+	WEIR_BIN='$(CURDIR)/bin/weir' WEIR_DATA_DIR='$(CACHE)/demo/data' '$(VENV)/bin/python' notebooks/run.py '$(CACHE)/notebooks' notebooks/*.ipynb
+
+$(VENV)/ready: notebooks/requirements.txt
+	python3 -m venv '$(VENV)'
+	'$(VENV)/bin/pip' install --quiet --disable-pip-version-check -r notebooks/requirements.txt
+	@touch '$@'
 
 # Go's race detector needs a C compiler on Linux. Somebody without one still gets an answer from `make test`, with a note; .ci/run insists.
 test: build clickhouse ## all tests, then those of shared data with the race detector
@@ -95,6 +107,9 @@ bench: build clickhouse ## benchmarks (BENCH=regexp BENCHTIME=1s)
 cover: build clickhouse ## test coverage per function, and the total
 	$(GO) test -coverprofile coverage.out -coverpkg ./... ./...
 	$(GO) tool cover -func coverage.out
+
+generate: ## write generated files anew (the Istio schemas)
+	$(GO) generate ./...
 
 tidy-check: ## fail when go.mod or go.sum would change
 	$(GO) mod tidy -diff

@@ -24,6 +24,11 @@ func libraries() []library {
 		{"github.com/apache/arrow", dataPath(), "columns belong to the data path; decisions work on rows of the vocabulary"},
 		{"github.com/knadh/koanf", []string{"internal/config"}, "configuration is read in one place"},
 		{"github.com/spf13/cobra", []string{"cmd"}, "flags and arguments end in cmd"},
+		{"github.com/sajari/regression", []string{"forecast/capacity"}, "one fit that reports can explain"},
+		{"k8s.io/client-go", []string{"actuator/kubernetes"}, "an API server is one of several places to read the current state from"},
+		{"github.com/santhosh-tekuri/jsonschema", []string{"actuator/istio"}, "schemas are checked in one place"},
+		{"github.com/aymanbagabas/go-udiff", []string{"actuator/render"}, "what a change looks like is decided in one place"},
+		{"sigs.k8s.io/yaml", []string{"actuator/cluster"}, "objects are read and written in one place"},
 	}
 }
 
@@ -42,7 +47,14 @@ func stages() []string {
 func seesEverything() []string { return []string{"cmd", "bench", "lab"} }
 
 // pureCores decide or count without clock, network, disk, log or chance of their own: those come in as arguments.
-func pureCores() []string { return []string{"schemas", "features/join", "features/window"} }
+func pureCores() []string {
+	return []string{
+		"schemas", "features/join", "features/window",
+		"forecast/naive", "forecast/smoothing", "forecast/backtest", "forecast/capacity", "forecast/plan",
+		"detect/residual", "detect/lifecycle", "detect/shift",
+		"actuator/arbiter", "actuator/guard", "actuator/render", "actuator/cluster", "actuator/report",
+	}
+}
 
 func impure() []string {
 	return []string{"os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand"}
