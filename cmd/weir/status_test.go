@@ -192,7 +192,8 @@ func checkStatusWaiting(t *testing.T, at lock.Addresses, args []string, before r
 	if a := none.Actuator; !a.DecidedUpTo.Equal(made) || a.BehindSeconds == nil || *a.BehindSeconds != 7200 {
 		t.Errorf("the actuator is %+v, want 2 h behind", a)
 	}
-	runSQL(t, at, "INSERT INTO outcome_rows (decision_id, stage, by) VALUES ('d-1', 'reported', 'actuator')")
+	// Times of storing are whole seconds, and the run may have stored decisions in this one.
+	runSQL(t, at, "INSERT INTO outcome_rows (decision_id, stage, by, stored) VALUES ('d-1', 'reported', 'actuator', now() + 2)")
 	some := statusOf(t, 0, args...)
 	if a := some.Actuator; some.names("at hop actuator") || a.OpenDecisions != none.Actuator.OpenDecisions-1 || a.DecidedUpTo != before.Actuator.DecidedUpTo {
 		t.Errorf("with an outcome just now, the actuator is %+v, quiet %q", a, some.Quiet)
