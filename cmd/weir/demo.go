@@ -93,7 +93,7 @@ func (a *app) demo(ctx context.Context, s scenario.Scenario, out io.Writer) erro
 	if err != nil {
 		return err
 	}
-	return summary.print(out, a.cfg.DataDir)
+	return summary.print(out, os.Args[0], a.cfg.DataDir)
 }
 
 // newDirectory refuses a directory that holds something: the demo's ids are those of an empty store.

@@ -87,7 +87,8 @@ func liveProposals(ctx context.Context, c *clickhouse.Client, at time.Time) ([]s
 	return out, nil
 }
 
-func (e *ending) print(out io.Writer, dir string) error {
+// print writes what there is to say; weir is the program as it was called, so that the commands can be copied.
+func (e *ending) print(out io.Writer, weir, dir string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nCounted %d calls; the simulation made %d. It took %.0f s.\n\n%s\n", e.calls, e.told, e.seconds, e.chart)
 	for _, f := range e.firing {
@@ -103,16 +104,18 @@ func (e *ending) print(out io.Writer, dir string) error {
 	if len(e.proposals) == 0 {
 		fmt.Fprintln(&b, "Proposed:   nothing.")
 	}
-	fmt.Fprintf(&b, "\nNothing was applied. Where to look next:\n  weir report --data-dir %[1]s                       # all of it, with evidence, diffs and how to undo\n"+
-		"  weir report --data-dir %[1]s -o html --out report.html\n", dir)
+	look := func(command, rest string) { fmt.Fprintf(&b, "  %s %s --data-dir %s %s\n", weir, command, dir, rest) }
+	fmt.Fprintln(&b, "\nNothing was applied. Where to look next:")
+	look("report", "                         # all of it, with evidence, diffs and how to undo")
+	look("report", "-o html --out report.html")
 	if len(e.firing) > 0 {
-		fmt.Fprintf(&b, "  weir why --data-dir %s %s\n", dir, e.firing[0].ID)
+		look("why", e.firing[0].ID)
 	}
 	if len(e.proposals) > 0 {
-		fmt.Fprintf(&b, "  weir why --data-dir %s %s\n", dir, e.proposals[0].ID)
-		fmt.Fprintf(&b, "  weir query --data-dir %s \"SELECT * FROM decisions WHERE decision_id = '%s'\" -o vertical\n", dir, e.proposals[0].ID)
+		look("why", e.proposals[0].ID)
+		look("query", fmt.Sprintf("\"SELECT * FROM decisions WHERE decision_id = '%s'\" -o vertical", e.proposals[0].ID))
 	}
-	fmt.Fprintf(&b, "  weir up --data-dir %s --manifests %s    # go on from here, live\n", dir, filepath.Join(dir, "sim", "manifests"))
+	look("up", "--manifests "+filepath.Join(dir, "sim", "manifests")+"    # go on from here, live")
 	_, err := io.WriteString(out, b.String())
 	return err
 }
