@@ -137,5 +137,10 @@ func (a *app) withStore(ctx context.Context, body func(*clickhouse.Client) error
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	return body(c)
+	if err := body(c); clickhouse.IsUnknownTable(err) {
+		return fmt.Errorf("this data was written by a weir that did not decide yet: run `weir up` on it once: %w", err)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }

@@ -66,3 +66,6 @@ func code(err error) int32 {
 	}
 	return 0
 }
+
+// IsUnknownTable reports whether an error says that a table is not there: the schema is older than what was asked.
+func IsUnknownTable(err error) bool { return code(err) == 60 }

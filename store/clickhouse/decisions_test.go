@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/store"
+	"github.com/weirmesh/weir/store/clickhouse"
 )
 
 // nasty is what a name must not be able to do anything with.
@@ -261,5 +262,16 @@ func TestEveryExampleOnThePageRuns(t *testing.T) {
 	}
 	if n < 9 {
 		t.Errorf("%d examples", n)
+	}
+}
+
+func TestASchemaWithoutDecisionsIsKnown(t *testing.T) {
+	c, cfg := open(t)
+	run(t, cfg, "DROP VIEW weir.decisions")
+	if _, err := c.Decisions(t.Context(), store.Query{}); !clickhouse.IsUnknownTable(err) {
+		t.Errorf("error %v is not that of a table that is not there", err)
+	}
+	if _, err := c.Findings(t.Context(), store.Query{}); err != nil || clickhouse.IsUnknownTable(err) {
+		t.Errorf("error %v where the table is there", err)
 	}
 }
