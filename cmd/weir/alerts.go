@@ -130,7 +130,11 @@ func list[T any](cmd *cobra.Command, o listOptions, l listing[T]) error {
 	}
 	p := &printer[T]{listing: l, options: o, out: cmd.OutOrStdout()}
 	if !o.follow {
-		return p.past(cmd.Context(), a)
+		if err := p.past(cmd.Context(), a); err != nil || p.printed {
+			return err
+		}
+		_, err := fmt.Fprintln(cmd.ErrOrStderr(), "nothing yet; `weir status` says how far the windows are decided about, --all shows more")
+		return err
 	}
 	return a.withRunningKafka(func(k *kafka.Client) error {
 		from, err := k.Bounds(cmd.Context(), l.topic) // before the store is read: what comes in between shows twice rather than never
@@ -149,8 +153,9 @@ type printer[T any] struct {
 	listing[T]
 	options listOptions
 
-	mu  sync.Mutex // guards out: partitions are followed side by side
-	out io.Writer
+	mu      sync.Mutex // guards the rest: partitions are followed side by side
+	out     io.Writer
+	printed bool // something was
 }
 
 // past prints what the store holds, the newest last.
@@ -222,6 +227,7 @@ func (p *printer[T]) print(value T) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.printed = true
 	_, err := fmt.Fprintln(p.out, text)
 	return err
 }

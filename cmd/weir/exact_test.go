@@ -128,15 +128,19 @@ func TestReplayIsExact(t *testing.T) {
 	}
 }
 
+// shared is the folder of real recordings, beside the repository unless WEIR_SHARED names another.
+func shared() string {
+	if dir := os.Getenv("WEIR_SHARED"); dir != "" {
+		return dir
+	}
+	return "../../../shared"
+}
+
 // TestRealDaysAreExact replays the real recordings where they are.
 func TestRealDaysAreExact(t *testing.T) {
-	shared := os.Getenv("WEIR_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
-	days, err := filepath.Glob(filepath.Join(shared, "data/nezha-rca/*/trace"))
+	days, err := filepath.Glob(filepath.Join(shared(), "data/nezha-rca/*/trace"))
 	if err != nil || len(days) == 0 {
-		t.Skip("no real recordings in " + shared + " (set WEIR_SHARED)")
+		t.Skip("no real recordings in " + shared() + " (set WEIR_SHARED)")
 	}
 	for _, day := range days {
 		name := filepath.Base(filepath.Dir(day))

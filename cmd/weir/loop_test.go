@@ -304,9 +304,9 @@ func TestTheDemosIdsWorkAfterwards(t *testing.T) {
 func TestForecastsBeatTheNaiveOnes(t *testing.T) {
 	for name, length := range map[string]string{"http-nasa-wc98/nasa": "100h", "crane-metrics/input14": "60h"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			series := filepath.Join("..", "..", "..", "shared", "data", name+".csv.gz")
+			series := filepath.Join(shared(), "data", name+".csv.gz")
 			if _, err := os.Stat(series); err != nil {
-				t.Skipf("the recorded series is not here: %v", err)
+				t.Skipf("the recorded series is not here (set WEIR_SHARED): %v", err)
 			}
 			dir := t.TempDir()
 			runWeir(t, 0, "sim", "run", "--preset", "single", "--rates", series, "--length", length, "--data-dir", dir)
