@@ -128,6 +128,11 @@ func (p *Planner) hold(in Input, needed float64) verdict {
 	v := p.declined(in, Hold, "", "")
 	v.needed, v.flip = needed, p.loadFor(float64(in.Replicas)*(1+p.cfg.Tolerance), p.trusted(in))
 	v.reason, v.otherwise = p.holdReason(in, v), p.holdOtherwise(in, v)
+	if in.Replicas < in.Day.InstancesMax { // nobody may be told that all is well while half of the telemetry may be missing
+		v.code = InstancesSilent
+		v.reason = fmt.Sprintf("Only %d of the %d instances of %s that ran at once in the last 24 h report: unless the others were taken away, "+
+			"telemetry is missing. For what is seen, %s", in.Replicas, in.Day.InstancesMax, name(in), v.reason)
+	}
 	return v
 }
 

@@ -193,7 +193,7 @@ func TestTheFlipFlips(t *testing.T) {
 			in.Outlook.Expected = min(in.Outlook.Expected, in.Outlook.High)
 		case plan.OverProvisioned:
 			in.Day.PeakLoad = flip * 1.001
-		case plan.Hold:
+		case plan.Hold, plan.InstancesSilent:
 			in.Outlook.High = flip * 1.001
 		}
 		if after := first(t, in); after.Code == d.Code {
@@ -201,7 +201,7 @@ func TestTheFlipFlips(t *testing.T) {
 		}
 		flipped[d.Code]++
 	}
-	if len(flipped) != 3 {
+	if len(flipped) != 4 {
 		t.Errorf("%v", flipped)
 	}
 }

@@ -220,6 +220,17 @@ func TestHalfTheTelemetryLeadsToNoReduction(t *testing.T) {
 	if found := reductions(out, "", from+12, days); len(found) > 0 {
 		t.Errorf("%d reductions while half of the instances are silent, the first: %s", len(found), found[0].Reason)
 	}
+	told := false
+	for _, d := range out.Decisions {
+		if late := d.MadeAt.Sub(start) > (from+12)*time.Minute; late && d.Code == plan.Hold {
+			t.Errorf("all is said to be well while half of the instances are silent: %s", d.Reason)
+		} else if late && d.Code == plan.InstancesSilent {
+			told = true
+		}
+	}
+	if !told {
+		t.Error("nobody is told that half of the instances are silent")
+	}
 }
 
 func TestNoTelemetryIsNoLoad(t *testing.T) {
