@@ -76,6 +76,6 @@ func foreignVariables(environ []string) func(string) bool {
 				return true
 			}
 		}
-		return name == "WEIR_BIN" || strings.HasPrefix(name, "WEIR_TEST_")
+		return name == "WEIR_BIN" || name == "WEIR_LAB" || strings.HasPrefix(name, "WEIR_LAB_") || strings.HasPrefix(name, "WEIR_TEST_")
 	}
 }

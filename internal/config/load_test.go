@@ -115,7 +115,7 @@ func TestAlias(t *testing.T) {
 func TestForeignVariablesAreLeftAlone(t *testing.T) {
 	_, _, err := config.Load(config.Options{Env: []string{
 		"WEIR_COLLECTOR_SERVICE_HOST=10.0.0.1", "WEIR_COLLECTOR_SERVICE_PORT=4317", "WEIR_COLLECTOR_PORT=tcp://10.0.0.1:4317",
-		"WEIR_COLLECTOR_PORT_4317_TCP_ADDR=10.0.0.1", "WEIR_BIN=/x", "WEIR_TEST_SLOW=1", "WEIRD=1",
+		"WEIR_COLLECTOR_PORT_4317_TCP_ADDR=10.0.0.1", "WEIR_BIN=/x", "WEIR_LAB=/lab", "WEIR_LAB_CACHE=/c", "WEIR_TEST_SLOW=1", "WEIRD=1",
 	}})
 	if err != nil {
 		t.Error(err)
