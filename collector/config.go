@@ -31,7 +31,7 @@ type Config struct {
 	KafkaCAFile    string // "" = the system's certificates
 	Compression    string // of Kafka messages; "" = none
 
-	Attributes []string // attribute keys of gauges to keep besides the built-in ones
+	Attributes []string // attribute keys of gauges and counters to keep besides the built-in ones
 	Tenant     string   // given to every record
 
 	Registerer prometheus.Registerer // where its metrics go, once for each registerer; nil = nowhere

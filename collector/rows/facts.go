@@ -25,6 +25,9 @@ type facts struct {
 	errorType, envoyFlags string
 	httpRoute             string
 	rpcService, rpcMethod string
+	istio                 istioTags
+	destination           columns.Peer // as Istio's proxies name it
+	upstream              string       // Envoy's cluster that the call went to
 }
 
 // bytesFact is a size of which several attributes may tell; the one with the lowest rank is believed.
@@ -103,6 +106,22 @@ func (f *facts) takeRest(key string, v pcommon.Value) {
 		f.errorType = text(v)
 	case "response_flags", "envoy.response_flags":
 		f.envoyFlags = text(v)
+	case "upstream_cluster":
+		f.upstream = text(v)
+	case "node_id":
+		f.istio.node = text(v)
+	case "istio.canonical_service":
+		f.istio.service = text(v)
+	case "istio.canonical_revision":
+		f.istio.revision = text(v)
+	case "istio.namespace":
+		f.istio.namespace = text(v)
+	case "istio.cluster_id":
+		f.istio.cluster = text(v)
+	case "istio.destination_canonical_service":
+		f.destination.Name = text(v)
+	case "istio.destination_namespace":
+		f.destination.Namespace = text(v)
 	}
 }
 
@@ -158,11 +177,18 @@ func (f *facts) peer(kind schemas.Kind) columns.Peer {
 	if !kind.Sends() {
 		return columns.Peer{}
 	}
-	peer := columns.Peer{Namespace: name(f.peerSpace), Name: name(f.peerName)}
-	if peer.Name == "" {
+	var peer columns.Peer
+	switch {
+	case f.peerName != "":
+		peer = columns.Peer{Namespace: name(f.peerSpace), Name: name(f.peerName)}
+	case f.peerService != "":
 		peer = columns.Peer{Name: name(f.peerService)}
+	case f.destination.Name != "" && f.destination.Name != unknownToIstio:
+		peer = columns.Peer{Namespace: name(f.destination.Namespace), Name: name(f.destination.Name)}
+	case f.upstream != "":
+		peer = upstreamPeer(f.upstream)
 	}
-	if peer.Name == schemas.UnknownCaller {
+	if peer.Name == "" || peer.Name == schemas.UnknownCaller {
 		return columns.Peer{}
 	}
 	return peer

@@ -6,13 +6,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// KeptAttributes are the attribute keys of gauges that every collector keeps: those without which two gauges of one instance would
-// be taken for one.
+// KeptAttributes are the attribute keys of gauges and counters that every collector keeps: those without which two gauges of one instance
+// would be taken for one. Envoy names its own with a prefix, Istio's configuration of Envoy without.
 func KeptAttributes() []string {
 	return []string{
-		"cpu.mode", "db.client.connection.pool.name", "db.client.connection.state", "jvm.buffer.pool.name", "jvm.memory.pool.name",
+		"cluster_name", "cpu.mode", "db.client.connection.pool.name", "db.client.connection.state",
+		"envoy.cluster_name", "envoy.http_conn_manager_prefix", "envoy.response_code", "envoy.response_code_class",
+		"http_conn_manager_prefix", "jvm.buffer.pool.name", "jvm.memory.pool.name",
 		"jvm.memory.type", "jvm.thread.state", "k8s.container.name", "messaging.consumer.group.name", "messaging.destination.name",
-		"messaging.destination.partition.id", "pool.name", "state", "system.memory.state",
+		"messaging.destination.partition.id", "pool.name", "response_code", "response_code_class",
+		"state", "system.memory.state",
 	}
 }
 
@@ -23,15 +26,18 @@ const (
 )
 
 // metricName appends the kept attributes, sorted by key: jvm.memory.used{jvm.memory.pool.name=G1,jvm.memory.type=heap}. A
-// container's name may stand at the resource, so keys are looked up there too.
-func (c *Converter) metricName(s series, point pcommon.Map) string {
+// container's name may stand at the resource, so keys are looked up there too. whole says that the point has no other attributes.
+func (c *Converter) metricName(s series, point pcommon.Map) (metric string, whole bool) {
 	if point.Len() == 0 && s.resource.Len() == 0 {
-		return s.name
+		return s.name, true
 	}
 	var b strings.Builder
+	kept := 0
 	for _, key := range c.kept {
 		v, ok := point.Get(key)
-		if !ok {
+		if ok {
+			kept++
+		} else {
 			v, ok = s.resource.Get(key)
 		}
 		if !ok {
@@ -47,10 +53,11 @@ func (c *Converter) metricName(s series, point pcommon.Map) string {
 		b.WriteByte('=')
 		b.WriteString(metricValue(text(v)))
 	}
+	whole = kept == point.Len()
 	if b.Len() == 0 {
-		return s.name
+		return s.name, whole
 	}
-	return limit(b.String(), maxMetricName-1) + "}"
+	return limit(b.String(), maxMetricName-1) + "}", whole
 }
 
 // metricValue keeps the signs that divide a name out of its parts.

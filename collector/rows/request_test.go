@@ -226,6 +226,31 @@ func BenchmarkSpans(b *testing.B) {
 	}
 }
 
+// BenchmarkIstio converts requests of some 1,000 spans that proxies and applications of a mesh sent.
+func BenchmarkIstio(b *testing.B) {
+	text, err := os.ReadFile("testdata/istio/traces.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for n := td.SpanCount(); td.SpanCount() <= 1000-n; {
+		more := ptrace.NewTraces()
+		td.CopyTo(more)
+		more.ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+	}
+	c := rows.New(rows.Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Spans(td, rows.Layout{Calls: 4, DeadLetters: 1}, received()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(td.SpanCount()), "ns/span")
+}
+
 func size(records []ingest.Record) (n int) {
 	for _, r := range records {
 		n += len(r.Value)

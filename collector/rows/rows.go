@@ -13,7 +13,7 @@ import (
 // Config says what a sender's records are taken for and what may be kept of them.
 type Config struct {
 	Tenant     string   // given to every record
-	Attributes []string // attribute keys of gauges to keep, besides KeptAttributes
+	Attributes []string // attribute keys of gauges and counters to keep, besides KeptAttributes
 }
 
 // Layout is the number of partitions of each topic; all are at least 1 where the topic is written to.
@@ -25,7 +25,7 @@ type Layout struct {
 type Batch struct {
 	Records []ingest.Record // to be written; the caller adds the headers that name the producer
 	Read    int             // spans or points in the request
-	Rows    int             // of them, rows in Records
+	Rows    int             // of them, those that are in Records; points of counters may share a row
 	Losses  []Loss          // of them, those that are not rows, by reason
 }
 

@@ -18,9 +18,38 @@ const maxSampleText = 256 << 10
 // sampleRun is the work on one request of metrics.
 type sampleRun struct {
 	*Converter
-	at    Layout
-	open  []openSamples // by partition
-	batch Batch
+	at     Layout
+	open   []openSamples // by partition
+	totals totals
+	batch  Batch
+}
+
+// totals adds up the counters of a request that differ only in what is not kept of them: the sum of running totals is a running total,
+// whereas one of them in the place of another would look as if the counter had begun anew.
+type totals struct {
+	rows  []total
+	index map[columns.Sample]int // by what tells them apart: the row without its value
+}
+
+type total struct {
+	partition int
+	row       columns.Sample
+}
+
+func (t *totals) add(partition int, row columns.Sample) {
+	key := row
+	key.Value = 0
+	if i, ok := t.index[key]; ok {
+		if sum := t.rows[i].row.Value + row.Value; !math.IsInf(sum, 0) {
+			t.rows[i].row.Value = sum
+		}
+		return
+	}
+	if t.index == nil {
+		t.index = map[columns.Sample]int{}
+	}
+	t.index[key] = len(t.rows)
+	t.rows = append(t.rows, total{partition, row})
 }
 
 type openSamples struct {
@@ -36,9 +65,10 @@ type series struct {
 	partition int
 	name      string
 	unit      string
+	counter   bool
 }
 
-// Samples turns the gauges of a request into messages.
+// Samples turns the gauges and the running totals of a request into messages.
 func (c *Converter) Samples(md pmetric.Metrics, at Layout) (Batch, error) {
 	r := &sampleRun{Converter: c, at: at, open: make([]openSamples, at.Samples)}
 	for _, rm := range md.ResourceMetrics().All() {
@@ -49,11 +79,16 @@ func (c *Converter) Samples(md pmetric.Metrics, at Layout) (Batch, error) {
 		}
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				s.name, s.unit = name(m.Name()), name(m.Unit())
+				s.name, s.unit, s.counter = name(m.Name()), name(m.Unit()), false
 				if err := r.metric(m, s); err != nil {
 					return Batch{}, err
 				}
 			}
+		}
+	}
+	for _, t := range r.totals.rows {
+		if err := r.put(t.partition, t.row); err != nil {
+			return Batch{}, err
 		}
 	}
 	for p := range r.open {
@@ -69,14 +104,12 @@ func (r *sampleRun) metric(m pmetric.Metric, s series) error {
 	case pmetric.MetricTypeGauge:
 		return r.points(m.Gauge().DataPoints(), s)
 	case pmetric.MetricTypeSum:
-		switch {
-		case m.Sum().IsMonotonic():
-			r.skip("counter_not_supported", m.Sum().DataPoints().Len())
-		case m.Sum().AggregationTemporality() != pmetric.AggregationTemporalityCumulative:
+		if m.Sum().AggregationTemporality() != pmetric.AggregationTemporalityCumulative {
 			r.skip("delta_not_supported", m.Sum().DataPoints().Len())
-		default:
-			return r.points(m.Sum().DataPoints(), s)
+			return nil
 		}
+		s.counter = m.Sum().IsMonotonic()
+		return r.points(m.Sum().DataPoints(), s)
 	case pmetric.MetricTypeHistogram:
 		r.skip("histogram_not_supported", m.Histogram().DataPoints().Len())
 	case pmetric.MetricTypeExponentialHistogram:
@@ -109,10 +142,12 @@ func (r *sampleRun) points(points pmetric.NumberDataPointSlice, s series) error 
 		case math.IsNaN(value) || math.IsInf(value, 0):
 			r.batch.lose(Loss{Reason: "not_finite", Count: 1})
 		default:
-			row := columns.Sample{
-				Time: int64(t), Origin: s.from, Metric: r.metricName(s, p.Attributes()), Unit: s.unit, Value: value,
-			}
-			if err := r.put(s, row); err != nil {
+			metric, whole := r.metricName(s, p.Attributes())
+			row := columns.Sample{Time: int64(t), Origin: s.from, Metric: metric, Unit: s.unit, Value: value}
+			r.batch.Rows++
+			if s.counter && !whole {
+				r.totals.add(s.partition, row)
+			} else if err := r.put(s.partition, row); err != nil {
 				return err
 			}
 		}
@@ -130,13 +165,13 @@ func numberOf(p pmetric.NumberDataPoint) float64 {
 	return math.NaN()
 }
 
-func (r *sampleRun) put(s series, row columns.Sample) error {
-	m := &r.open[s.partition]
+func (r *sampleRun) put(partition int, row columns.Sample) error {
+	m := &r.open[partition]
 	o := row.Origin
 	// Counted as if no text occurred twice: a bound is all that is needed.
 	size := len(row.Metric) + len(row.Unit) + len(o.Instance) + len(o.Name) + len(o.Namespace) + len(o.Version)
 	if len(m.rows) >= columns.MaxRows || (len(m.rows) > 0 && m.text+size > maxSampleText) {
-		if err := r.close(s.partition); err != nil {
+		if err := r.close(partition); err != nil {
 			return err
 		}
 	}
@@ -145,7 +180,6 @@ func (r *sampleRun) put(s series, row columns.Sample) error {
 	}
 	m.rows = append(m.rows, row)
 	m.text += size
-	r.batch.Rows++
 	return nil
 }
 

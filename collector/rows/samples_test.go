@@ -1,10 +1,13 @@
 package rows_test
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/weirmesh/weir/collector/rows"
@@ -65,6 +68,52 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestCountersAreRunningTotals: what differs only in attributes that are not kept is one counter.
+func TestCountersAreRunningTotals(t *testing.T) {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	fill(rm.Resource().Attributes(), attrs{"service.name": "a"})
+	list := rm.ScopeMetrics().AppendEmpty().Metrics()
+	add := func(at, value int64, attributes attrs) {
+		m := list.AppendEmpty()
+		m.SetName("requests")
+		m.SetUnit("{request}")
+		m.SetEmptySum().SetIsMonotonic(true)
+		m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		p := m.Sum().DataPoints().AppendEmpty()
+		p.SetTimestamp(pcommon.Timestamp(at))
+		p.SetIntValue(value)
+		fill(p.Attributes(), attributes)
+	}
+	add(1, 100, attrs{"envoy.cluster_name": "b", "path": "/x"})
+	add(1, 20, attrs{"envoy.cluster_name": "b", "path": "/y"})
+	add(1, 3, attrs{"envoy.cluster_name": "c", "path": "/x"})
+	add(2, 110, attrs{"envoy.cluster_name": "b", "path": "/x"})
+	add(2, 7, attrs{"envoy.cluster_name": "d"})
+	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1})
+	if err != nil || batch.Read != 5 || batch.Rows != 5 || batch.Losses != nil || len(batch.Records) != 1 {
+		t.Fatalf("%+v, %v", batch, err)
+	}
+	got, err := columns.DecodeSamples(batch.Records[0].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(got, func(a, b columns.Sample) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Metric, b.Metric))
+	})
+	for i, want := range []columns.Sample{
+		{Time: 1, Metric: "requests{envoy.cluster_name=b}", Value: 120},
+		{Time: 1, Metric: "requests{envoy.cluster_name=c}", Value: 3},
+		{Time: 2, Metric: "requests{envoy.cluster_name=b}", Value: 110},
+		{Time: 2, Metric: "requests{envoy.cluster_name=d}", Value: 7},
+	} {
+		want.Origin.Name, want.Unit = "a", "{request}"
+		if i >= len(got) || got[i] != want {
+			t.Fatalf("sample %d of %+v, want %+v", i, got, want)
+		}
+	}
+}
+
 func TestPointsThatAreNotKept(t *testing.T) {
 	point := func(set func(pmetric.NumberDataPoint)) func(pmetric.Metric) {
 		return func(m pmetric.Metric) {
@@ -82,10 +131,12 @@ func TestPointsThatAreNotKept(t *testing.T) {
 		{"histogram_not_supported", false, func(m pmetric.Metric) { m.SetEmptyHistogram().DataPoints().AppendEmpty() }},
 		{"exponential_histogram_not_supported", false, func(m pmetric.Metric) { m.SetEmptyExponentialHistogram().DataPoints().AppendEmpty() }},
 		{"summary_not_supported", false, func(m pmetric.Metric) { m.SetEmptySummary().DataPoints().AppendEmpty() }},
-		{"counter_not_supported", false, func(m pmetric.Metric) {
+		{"delta_not_supported", false, func(m pmetric.Metric) {
 			m.SetEmptySum().SetIsMonotonic(true)
+			m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
 			m.Sum().DataPoints().AppendEmpty()
 		}},
+		{"delta_not_supported", false, func(m pmetric.Metric) { m.SetEmptySum().DataPoints().AppendEmpty() }},
 		{"delta_not_supported", false, func(m pmetric.Metric) {
 			m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
 			m.Sum().DataPoints().AppendEmpty()

@@ -22,8 +22,27 @@ type spanRun struct {
 	received int64
 	open     []openMessage // by partition
 	routes   map[[2]string]string
+	from     sender
 	letters  int
 	batch    Batch
+}
+
+// sender is whom the spans of a resource come from. Most spans of a proxy name the same one as the span before, so the last is kept.
+type sender struct {
+	resource schemas.Origin
+	tags     istioTags
+	tagged   schemas.Origin // resource with tags
+}
+
+// is returns the sender of a span with these tags. It is valid until the next call.
+func (s *sender) is(tags *istioTags) *schemas.Origin {
+	switch {
+	case *tags == istioTags{}:
+		return &s.resource
+	case *tags != s.tags:
+		s.tags, s.tagged = *tags, tags.origin(s.resource)
+	}
+	return &s.tagged
 }
 
 // openMessage is a message rows are being added to; rows is nil while there are none.
@@ -36,10 +55,10 @@ type openMessage struct {
 func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batch, error) {
 	r := &spanRun{Converter: c, at: at, received: received.UnixNano(), open: make([]openMessage, at.Calls)}
 	for _, rs := range td.ResourceSpans().All() {
-		from := c.origin(rs.Resource())
+		r.from = sender{resource: c.origin(rs.Resource())}
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				if err := r.add(span, from); err != nil {
+				if err := r.add(span); err != nil {
 					return Batch{}, err
 				}
 			}
@@ -53,14 +72,17 @@ func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batc
 	return r.batch, nil
 }
 
-func (r *spanRun) add(span ptrace.Span, from schemas.Origin) error {
+func (r *spanRun) add(span ptrace.Span) error {
 	r.batch.Read++
+	var f facts
+	f.read(span)
+	from := r.from.is(&f.istio)
 	if reason := unusable(span); reason != "" {
-		return r.lose(span, from, reason)
+		return r.lose(span, *from, reason)
 	}
-	row, peer := r.row(span)
+	row := r.row(span, &f)
 	r.batch.Rows++
-	return r.put(wire.PartitionOfTrace(row.Trace, r.at.Calls), row, from, peer)
+	return r.put(wire.PartitionOfTrace(row.Trace, r.at.Calls), row, *from, f.peer(row.Kind))
 }
 
 // unusable says why a span cannot become a row, or "".
@@ -78,16 +100,14 @@ func unusable(span ptrace.Span) string {
 	return ""
 }
 
-func (r *spanRun) row(span ptrace.Span) (columns.Span, columns.Peer) {
-	var f facts
-	f.read(span)
+func (r *spanRun) row(span ptrace.Span, f *facts) columns.Span {
 	row := columns.Span{
 		Trace:    schemas.TraceID(span.TraceID()),
 		ID:       schemas.SpanID(span.SpanID()),
 		Parent:   schemas.SpanID(span.ParentSpanID()),
 		Kind:     kindOf(span),
 		Protocol: f.protocol(),
-		Route:    r.route(&f),
+		Route:    r.route(f),
 		Measure: schemas.Measure{
 			End:           int64(span.EndTimestamp()),
 			Status:        f.status(span),
@@ -103,7 +123,7 @@ func (r *spanRun) row(span ptrace.Span) (columns.Span, columns.Peer) {
 	} else {
 		row.Duration = uint64(end - start)
 	}
-	return row, f.peer(row.Kind)
+	return row
 }
 
 // kindOf returns the span's kind; what OTLP does not define is unspecified.

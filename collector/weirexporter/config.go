@@ -29,7 +29,7 @@ type Config struct {
 	TLS       TLSConfig `mapstructure:"tls"`
 	// Compression of messages: none, gzip, snappy, lz4 or zstd.
 	Compression string `mapstructure:"compression"`
-	// Attributes are attribute keys of gauges to keep besides the built-in ones. They become part of the metric's name.
+	// Attributes are attribute keys of gauges and counters to keep besides the built-in ones. They become part of the metric's name.
 	Attributes []string `mapstructure:"attributes"`
 	// Tenant that every record is given.
 	Tenant string      `mapstructure:"tenant"`

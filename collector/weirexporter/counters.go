@@ -32,7 +32,7 @@ func newCounters(provider metric.MeterProvider, signal pipeline.Signal) (*counte
 		*to, errs = made, append(errs, err)
 	}
 	counter(&c.received, "weir_collector_received_total", "Spans, points and log records received.")
-	counter(&c.sentTotal, "weir_collector_sent_total", "Rows that Kafka acknowledged.")
+	counter(&c.sentTotal, "weir_collector_sent_total", "Spans and points in rows that Kafka acknowledged.")
 	counter(&c.dropped, "weir_collector_dropped_total", "Spans, points and log records that were not taken.")
 	counter(&c.dead, "weir_collector_dead_lettered_total", "Spans that could not be used and are in weir.deadletter.")
 	counter(&c.message, "weir_collector_messages_total", "Messages that Kafka acknowledged.")

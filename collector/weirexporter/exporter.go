@@ -92,7 +92,7 @@ func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	})
 }
 
-// ConsumeMetrics returns nil when every gauge is stored.
+// ConsumeMetrics returns nil when every gauge and running total is stored.
 func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	return e.export(ctx, e.now(), md.DataPointCount(), func(at rows.Layout) (rows.Batch, error) {
 		return e.convert.Samples(md, at)
@@ -101,9 +101,8 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 
 // ConsumeLogs takes nothing and says so: a sender that gets an error would send the same again.
 func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	n := ld.LogRecordCount()
-	e.count.receive(ctx, n, e.now())
-	e.settle(ctx, []rows.Loss{{Reason: "logs_not_supported", Count: n}})
+	e.count.receive(ctx, ld.LogRecordCount(), e.now())
+	e.settle(ctx, e.convert.Logs(ld).Losses)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-// Package weirexporter is a Collector exporter, of type weir, that writes spans and gauges as Arrow messages to Weir's Kafka topics.
+// Package weirexporter is a Collector exporter, of type weir, that writes spans, gauges and running totals as Arrow messages to Weir's Kafka topics.
 //
 // It promises that a request is acknowledged only when all in-sync replicas hold every message made of it. While Kafka takes nothing,
 // it tries again for as long as the sender waits: there is no queue, so back-pressure reaches the sender and nothing is lost between.
