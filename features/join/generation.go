@@ -1,7 +1,9 @@
 package join
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/schemas/columns"
@@ -16,6 +18,7 @@ type pending struct {
 	kind    schemas.Kind
 	done    bool
 	sent    bool // true: waits for an answer; false: waits for its parent
+	trace   uint64
 	peer    columns.Peer
 	measure schemas.Measure
 }
@@ -58,8 +61,8 @@ func (g *generation) done(i int32) {
 	}
 }
 
-// resolve tells the children that waited for the span under key whose instance is parent, and reports whether one of them answered for it
-// from another instance.
+// resolve tells the children that waited for the span under key whose instance is parent, and reports whether one of them tells more than
+// it about the call it may have sent.
 func (g *generation) resolve(key uint64, parent schemas.Origin, out Output) (answered bool) {
 	e := g.spans.find(key)
 	if e == nil {
@@ -67,7 +70,7 @@ func (g *generation) resolve(key uint64, parent schemas.Origin, out Output) (ans
 	}
 	for i := e.waiting; i != none; i = g.pending[i].next {
 		if p := &g.pending[i]; !p.done {
-			answered = emitCall(parent, g.origins.known[p.origin], p.kind, p.measure, out) || answered
+			answered = p.under(&parent, &g.origins.known[p.origin], out) || answered
 			g.done(i)
 		}
 	}
@@ -88,6 +91,7 @@ func (g *generation) endBefore(end int64, out Output) {
 	if g.waiting == 0 {
 		return
 	}
+	callers := g.callers(end)
 	for i := range g.pending {
 		p := &g.pending[i]
 		if p.done || p.measure.End >= end {
@@ -101,11 +105,75 @@ func (g *generation) endBefore(end int64, out Output) {
 		}
 		counted := p.kind.Receives()
 		if counted {
-			unknown := schemas.Origin{Workload: schemas.Workload{Tenant: from.Tenant, Name: schemas.UnknownCaller}}
-			out.Call(callOf(unknown, from, p.measure, schemas.ServerSpan))
+			out.Call(callOf(g.callerOf(i, callers), from, p.measure, schemas.ServerSpan))
 		}
 		out.Orphan(from, p.measure.End, counted)
 	}
+}
+
+// callers returns, for each span that received and whose parent never came, the span of the same trace that sent to its workload and was
+// never answered. The two are one call: what lay between them, such as the callee's proxy, has not reported. Where there are several,
+// they pair up in the order in which they ended, so that the order of arrival plays no part.
+func (g *generation) callers(end int64) map[int]int {
+	sent, received := g.unpaired(end)
+	var callers map[int]int
+	for at, senders := range sent {
+		receivers := received[at]
+		g.sortByEnd(senders)
+		g.sortByEnd(receivers)
+		for i := range min(len(senders), len(receivers)) {
+			if callers == nil {
+				callers = map[int]int{}
+			}
+			callers[receivers[i]] = senders[i]
+			g.done(int32(senders[i]))
+		}
+	}
+	return callers
+}
+
+// meeting is where a sender and a receiver of the same call meet.
+type meeting struct {
+	trace           uint64
+	namespace, name string // of the callee
+}
+
+// unpaired sorts the spans that end by where they may meet: who sent and was not answered, who received and has no parent.
+func (g *generation) unpaired(end int64) (sent, received map[meeting][]int) {
+	for i := range g.pending {
+		if p := &g.pending[i]; p.sent && !p.done && p.measure.End < end {
+			peer := peerOf(g.origins.known[p.origin], p.peer)
+			at := meeting{p.trace, peer.Namespace, peer.Name}
+			if sent == nil {
+				sent, received = map[meeting][]int{}, map[meeting][]int{}
+			}
+			sent[at] = append(sent[at], i)
+		}
+	}
+	if sent == nil {
+		return nil, nil
+	}
+	for i := range g.pending {
+		if p := &g.pending[i]; !p.sent && !p.done && p.measure.End < end && p.kind.Receives() {
+			here := g.origins.known[p.origin]
+			if at := (meeting{p.trace, here.Namespace, here.Name}); sent[at] != nil {
+				received[at] = append(received[at], i)
+			}
+		}
+	}
+	return sent, received
+}
+
+func (g *generation) sortByEnd(pending []int) {
+	slices.SortStableFunc(pending, func(a, b int) int { return cmp.Compare(g.pending[a].measure.End, g.pending[b].measure.End) })
+}
+
+// callerOf is who made the call that a span received whose parent never came.
+func (g *generation) callerOf(i int, callers map[int]int) schemas.Origin {
+	if sender, ok := callers[i]; ok {
+		return g.origins.known[g.pending[sender].origin]
+	}
+	return schemas.Origin{Workload: schemas.Workload{Tenant: g.origins.known[g.pending[i].origin].Tenant, Name: schemas.UnknownCaller}}
 }
 
 // peerOf is the callee as its caller describes it. Without a namespace of its own it is looked for in the caller's.

@@ -7,12 +7,14 @@
 //
 //   - A span whose identity is known is a duplicate.
 //   - A span whose parent belongs to another instance is a call from the parent's workload to its own, at the offset where the second
-//     of the two arrived. Within one instance it is inner work.
+//     of the two arrived. Within one instance it is inner work. Records of one workload with the same instance that do not contradict
+//     each other about cluster, region and namespace are of one instance, whatever version they claim.
 //   - A span without a parent is a call from outside, unless its kind says that it did not receive anything.
 //   - A CLIENT or PRODUCER span that declares its peer, and that no span of another instance answers, is a call to that peer once its
-//     generation ends.
-//   - A span whose parent has not come when its generation ends is an orphan: of kind SERVER or CONSUMER a call from an unknown caller, else
-//     inner work.
+//     generation ends. If a CLIENT or PRODUCER span of the same instance under it declares a peer too, the call is that span's: an
+//     application and the proxy beside it both record what leaves them, and the proxy stands closer to the peer.
+//   - A span whose parent has not come when its generation ends is an orphan: of kind SERVER or CONSUMER a call, else inner work. Its
+//     caller is who sent to that workload in the same trace and was never answered, or not known.
 //
 // Identities are kept as 64-bit fingerprints: with a million spans remembered, two of them collide with a probability of 3e-8.
 package join
@@ -127,7 +129,7 @@ func (j *Joiner) join(s *columns.Span, origin int32, peer columns.Peer, out Outp
 	answered := j.older.resolve(key, here, out)
 	answered = j.newer.resolve(key, here, out) || answered
 	if s.Kind.Sends() && peer != (columns.Peer{}) && !answered {
-		j.newer.keepSent(key, pending{origin: origin, kind: s.Kind, peer: peer, measure: s.Measure})
+		j.newer.keepSent(key, pending{origin: origin, kind: s.Kind, trace: traceOf(s.Trace), peer: peer, measure: s.Measure})
 	}
 	if !s.HasParent {
 		if s.Kind.Receives() || s.Kind == schemas.KindUnspecified {
@@ -136,28 +138,44 @@ func (j *Joiner) join(s *columns.Span, origin int32, peer columns.Peer, out Outp
 		return
 	}
 	parent := fingerprint(s.Trace, s.Parent)
+	p := pending{origin: origin, kind: s.Kind, trace: traceOf(s.Trace), peer: peer, measure: s.Measure}
 	for _, g := range [...]*generation{j.newer, j.older} {
 		if e := g.find(parent); e != nil && e.origin != none {
-			if emitCall(g.origins.known[e.origin], here, s.Kind, s.Measure, out) {
-				// The callee's own record tells more than its caller's.
+			if p.under(&g.origins.known[e.origin], &here, out) {
+				// The record of whoever is closer to the callee tells more.
 				j.newer.answer(parent)
 				j.older.answer(parent)
 			}
 			return
 		}
 	}
-	j.newer.keepWaiting(parent, pending{origin: origin, kind: s.Kind, measure: s.Measure})
+	j.newer.keepWaiting(parent, p)
 }
 
-// emitCall emits the call that a span with a known parent stands for, and reports whether it is one. A span that sends shows a call
-// that leaves the callee, not the one that came in.
-func emitCall(caller, callee schemas.Origin, kind schemas.Kind, m schemas.Measure, out Output) bool {
-	if caller == callee || kind.Sends() {
+// under emits the call that a span with a known parent stands for, if it is one, and reports whether it tells more than the parent about
+// the call the parent may have sent. A span that sends shows a call that leaves the callee, not the one that came in.
+func (p *pending) under(parent, here *schemas.Origin, out Output) bool {
+	if p.kind.Sends() {
+		return p.peer != (columns.Peer{}) && sameInstance(parent, here)
+	}
+	if sameInstance(parent, here) {
 		return false
 	}
-	out.Call(callOf(caller, callee, m, schemas.ServerSpan))
+	out.Call(callOf(*parent, *here, p.measure, schemas.ServerSpan))
 	return true
 }
+
+// sameInstance reports whether two records come from one instance. An application and the proxy beside it may know different things about
+// where they are, and mean different things by a version; what both say of their place must agree.
+func sameInstance(a, b *schemas.Origin) bool {
+	if *a == *b {
+		return true
+	}
+	return a.Instance != "" && a.Instance == b.Instance && a.Name == b.Name && a.Tenant == b.Tenant &&
+		compatible(a.Cluster, b.Cluster) && compatible(a.Region, b.Region) && compatible(a.Namespace, b.Namespace)
+}
+
+func compatible(a, b string) bool { return a == b || a == "" || b == "" }
 
 func callOf(from, to schemas.Origin, m schemas.Measure, e schemas.Evidence) schemas.Call {
 	return schemas.Call{From: from, To: to, Measure: m, Evidence: e}
@@ -166,6 +184,11 @@ func callOf(from, to schemas.Origin, m schemas.Measure, e schemas.Evidence) sche
 // outside is the caller of calls that enter the mesh at o: known only by the tenant whose telemetry shows it.
 func outside(o schemas.Origin) schemas.Workload {
 	return schemas.Workload{Tenant: o.Tenant, Name: schemas.Outside}
+}
+
+// traceOf shortens a trace's identity to 64 bits: ids are random, as W3C trace context asks for.
+func traceOf(t schemas.TraceID) uint64 {
+	return binary.LittleEndian.Uint64(t[:8]) ^ binary.LittleEndian.Uint64(t[8:])
 }
 
 // fingerprint mixes a span's identity into 64 bits that are never 0, by the multiply-and-fold of wyhash.

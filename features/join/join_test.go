@@ -129,6 +129,68 @@ func TestCallsAndOrphans(t *testing.T) {
 			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 5, parent: 2, at: "a", kind: inner}}), gap(8)),
 			[]string{rootCall, "8: call a -> db by client_span at 2"},
 		},
+		{
+			"the call of an application through the proxy beside it is the proxy's",
+			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 5, parent: 2, at: "a", kind: client, peer: "db2", end: 4}}), gap(8)),
+			[]string{rootCall, "8: call a -> db2 by client_span at 4"},
+		},
+		{
+			"the call of an application through the proxy beside it is the proxy's, whichever comes first",
+			slices.Concat(messages([]span{{trace: 1, id: 5, parent: 2, at: "a", kind: client, peer: "db2", end: 4}, root}, []span{toDB}), gap(8)),
+			[]string{rootCall, "8: call a -> db2 by client_span at 4"},
+		},
+		{
+			"a proxy that is answered leaves no call of the application beside it",
+			slices.Concat(messages([]span{
+				root, toDB, {trace: 1, id: 5, parent: 2, at: "a", kind: client, peer: "db"}, {trace: 1, id: 6, parent: 5, at: "b", kind: server, end: 5},
+			}), gap(8)),
+			[]string{rootCall, "0: call a -> b by server_span at 5"},
+		},
+		{
+			"each attempt that a proxy makes is a call",
+			slices.Concat(messages([]span{
+				toDB, {trace: 1, id: 5, parent: 2, at: "b/1", kind: server}, {trace: 1, id: 6, parent: 2, at: "b/2", kind: server},
+			}), gap(8)),
+			[]string{"0: call a -> b/1 by server_span at 0", "0: call a -> b/2 by server_span at 0", "8: orphan a at 2 counted false"},
+		},
+		{
+			"a proxy that does not say where a call went leaves it to the application",
+			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 5, parent: 2, at: "a", kind: client}}), gap(8)),
+			[]string{rootCall, "8: call a -> db by client_span at 2"},
+		},
+		{
+			"a callee whose proxy was silent and its caller are one call",
+			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 6, parent: 5, at: "db/1", kind: server, end: 4}}), gap(8)),
+			[]string{rootCall, "8: call a -> db/1 by server_span at 4", "8: orphan db/1 at 4 counted true"},
+		},
+		{
+			"a callee whose proxy was silent and its caller are one call, whichever comes first",
+			slices.Concat(messages([]span{{trace: 1, id: 6, parent: 5, at: "db/1", kind: server, end: 4}}, []span{root}, []span{toDB}), gap(8)),
+			[]string{"1: call  -> a by server_span at 1", "8: call a -> db/1 by server_span at 4", "8: orphan db/1 at 4 counted true"},
+		},
+		{
+			"one caller makes one of two silent calls",
+			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 6, parent: 5, at: "db/1", kind: server}, {trace: 1, id: 8, parent: 7, at: "db/2", kind: server}}), gap(8)),
+			[]string{
+				rootCall, "8: call ? -> db/2 by server_span at 0", "8: call a -> db/1 by server_span at 0",
+				"8: orphan db/1 at 0 counted true", "8: orphan db/2 at 0 counted true",
+			},
+		},
+		{
+			"a sender of another trace, or to another workload, is not the caller",
+			slices.Concat(messages([]span{
+				toDB, {trace: 2, id: 6, parent: 5, at: "db/1", kind: server}, {trace: 1, id: 7, parent: 5, at: "cart", kind: server},
+			}), gap(8)),
+			[]string{
+				"8: call ? -> cart by server_span at 0", "8: call ? -> db/1 by server_span at 0", "8: call a -> db by client_span at 2",
+				"8: orphan a at 2 counted false", "8: orphan cart at 0 counted true", "8: orphan db/1 at 0 counted true",
+			},
+		},
+		{
+			"a proxy elsewhere does not speak for the application",
+			slices.Concat(messages([]span{root, toDB, {trace: 1, id: 5, parent: 2, at: "egress", kind: client, peer: "outside", end: 4}}), gap(8)),
+			[]string{rootCall, "8: call a -> db by client_span at 2", "8: call egress -> outside by client_span at 4"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := run(c.log, 0, length).from(0)
@@ -227,6 +289,40 @@ func TestThePeerIsLookedForInTheCallersNamespace(t *testing.T) {
 		want := schemas.Workload{Tenant: "t", Cluster: "c", Namespace: c.want, Name: "db"}
 		if len(*r) != 1 || (*r)[0].To.Workload != want {
 			t.Errorf("declared in %q: calls %+v, want one to %+v", c.declared, *r, want)
+		}
+	}
+}
+
+func TestAnApplicationAndTheProxyBesideItAreOneInstance(t *testing.T) {
+	app := schemas.Origin{Workload: schemas.Workload{Tenant: "t", Namespace: "n", Name: "a", Version: "1.2.3", Region: "north"}, Instance: "a-1"}
+	proxy := app
+	proxy.Version, proxy.Region, proxy.Cluster = "v1", "", "c"
+	for _, c := range []struct {
+		name   string
+		change func(*schemas.Origin)
+		calls  int
+	}{
+		{"other version, more and less of its place", func(*schemas.Origin) {}, 0},
+		{"another instance", func(o *schemas.Origin) { o.Instance = "a-2" }, 1},
+		{"another workload", func(o *schemas.Origin) { o.Name = "b" }, 1},
+		{"another namespace", func(o *schemas.Origin) { o.Namespace = "m" }, 1},
+		{"another region", func(o *schemas.Origin) { o.Region = "south" }, 1},
+		{"another tenant", func(o *schemas.Origin) { o.Tenant = "u" }, 1},
+		{"no instance", func(o *schemas.Origin) { o.Instance = "" }, 1},
+	} {
+		other := proxy
+		c.change(&other)
+		for _, first := range []string{"parent", "child"} {
+			b := batch(span{trace: 1, id: 1, at: "x", kind: inner}, span{trace: 1, id: 2, parent: 1, at: "y", kind: server})
+			b.Origins = []schemas.Origin{app, other}
+			if first == "child" {
+				slices.Reverse(b.Spans)
+			}
+			r := &calls{}
+			join.New(length).Message(0, b, r)
+			if len(*r) != c.calls {
+				t.Errorf("%s, %s first: calls %+v, want %d", c.name, first, *r, c.calls)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package join_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -24,7 +25,7 @@ func makeTrace(rng *rand.Rand, trace int) []span {
 		}
 		s.kind = kinds[rng.IntN(len(kinds))]
 		if s.kind.Sends() && rng.IntN(3) > 0 {
-			s.peer = fmt.Sprintf("db%d", rng.IntN(2))
+			s.peer = []string{"db0", "db1", "w0", "w1"}[rng.IntN(4)] // some are workloads that report too
 		}
 		spans = append(spans, s)
 	}
@@ -128,6 +129,7 @@ func reference(spans []span) []string {
 		known[[2]int{s.trace, s.id}] = s
 	}
 	var out []string
+	var lost []span
 	answered := map[[2]int]bool{}
 	for _, s := range known {
 		parent, found := known[[2]int{s.trace, s.parent}]
@@ -138,14 +140,32 @@ func reference(spans []span) []string {
 		case found && parent.at != s.at && !s.kind.Sends():
 			out = append(out, fmt.Sprintf("call %s -> %s by server_span at %d", parent.at, s.at, s.end))
 			answered[[2]int{s.trace, s.parent}] = true
+		case found && parent.at == s.at && s.kind.Sends() && s.peer != "":
+			answered[[2]int{s.trace, s.parent}] = true
 		case !found && s.kind.Receives():
-			out = append(out, fmt.Sprintf("call ? -> %s by server_span at %d", s.at, s.end))
+			lost = append(lost, s)
 		}
 	}
+	var sent []span
 	for key, s := range known {
 		if s.kind.Sends() && s.peer != "" && !answered[key] {
-			out = append(out, fmt.Sprintf("call %s -> %s by client_span at %d", s.at, s.peer, s.end))
+			sent = append(sent, s)
 		}
+	}
+	byEnd := func(a, b span) int { return cmp.Compare(a.end, b.end) }
+	slices.SortFunc(lost, byEnd)
+	slices.SortFunc(sent, byEnd)
+	for _, s := range lost {
+		caller := "?"
+		i := slices.IndexFunc(sent, func(c span) bool { return c.trace == s.trace && c.peer == place(s.at).Name })
+		if i >= 0 {
+			caller = sent[i].at
+			sent = slices.Delete(sent, i, i+1)
+		}
+		out = append(out, fmt.Sprintf("call %s -> %s by server_span at %d", caller, s.at, s.end))
+	}
+	for _, s := range sent {
+		out = append(out, fmt.Sprintf("call %s -> %s by client_span at %d", s.at, s.peer, s.end))
 	}
 	slices.Sort(out)
 	return out
