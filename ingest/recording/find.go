@@ -44,10 +44,20 @@ func findOTLP(path string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	files = slices.DeleteFunc(files, aboutRecording)
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%w: no *%s file in %s", ErrEmpty, strings.Join(suffixes, ", *"), path)
 	}
 	return files, nil
+}
+
+// aboutRecording reports whether a file tells about the recording beside it: what was done to the mesh meanwhile, and what it counted.
+func aboutRecording(f file) bool {
+	switch strings.TrimSuffix(f.base(), ".gz") {
+	case "truth.jsonl", "ledger.json":
+		return true
+	}
+	return false
 }
 
 func single(path string) (files []file, isDir bool, err error) {

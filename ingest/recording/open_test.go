@@ -17,6 +17,7 @@ func TestOpenFindsFiles(t *testing.T) {
 		"day/trace/10_01_trace.csv.gz", "day/trace/10_00_trace.csv", "day/trace/COVERAGE.json", "day/trace/10_00_trace.csv.bak",
 		"day/normal_trace/09_00_trace.csv", "day/metric/a_metric.csv.gz",
 		"otlp/b.jsonl", "otlp/a.json.gz", "otlp/c.jsonl.gz", "otlp/d.json", "otlp/e.txt",
+		"lab/traces.jsonl.gz", "lab/metrics.jsonl.gz", "lab/truth.jsonl", "lab/ledger.json", "lab/lab.yaml",
 	} {
 		write(t, dir, name, "x")
 	}
@@ -30,6 +31,8 @@ func TestOpenFindsFiles(t *testing.T) {
 		{"day/normal_trace", recording.Nezha, []string{"09_00_trace.csv"}},
 		{"day/trace/10_01_trace.csv.gz", recording.Nezha, []string{"10_01_trace.csv.gz"}},
 		{"otlp", recording.OTLPJSON, []string{"a.json.gz", "b.jsonl", "c.jsonl.gz", "d.json"}},
+		{"lab", recording.OTLPJSON, []string{"metrics.jsonl.gz", "traces.jsonl.gz"}},
+		{"lab/truth.jsonl", recording.OTLPJSON, []string{"truth.jsonl"}},
 		{"otlp/e.txt", recording.OTLPJSON, []string{"e.txt"}},
 	}
 	for _, tt := range tests {
