@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools holds the versions of programs that the lab builds; it has no code.
+package tools
+
+import (
+	_ "sigs.k8s.io/kwok/cmd/kwok"
+)
