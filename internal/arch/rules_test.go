@@ -25,10 +25,11 @@ func libraries() []library {
 		{"github.com/knadh/koanf", []string{"internal/config"}, "configuration is read in one place"},
 		{"github.com/spf13/cobra", []string{"cmd"}, "flags and arguments end in cmd"},
 		{"github.com/sajari/regression", []string{"forecast/capacity"}, "one fit that reports can explain"},
-		{"k8s.io/client-go", []string{"actuator/kubernetes"}, "an API server is one of several places to read the current state from"},
+		{"k8s.io/client-go", []string{"actuator/kubernetes", "lab"}, "an API server is one of several places to read the current state from"},
 		{"github.com/santhosh-tekuri/jsonschema", []string{"actuator/istio"}, "schemas are checked in one place"},
 		{"github.com/aymanbagabas/go-udiff", []string{"actuator/render"}, "what a change looks like is decided in one place"},
-		{"sigs.k8s.io/yaml", []string{"actuator/cluster"}, "objects are read and written in one place"},
+		{"sigs.k8s.io/yaml", []string{"actuator/cluster", "lab"}, "objects are read and written in one place"},
+		{"github.com/envoyproxy/go-control-plane", []string{"lab"}, "only the lab speaks with proxies"},
 	}
 }
 
@@ -53,6 +54,7 @@ func pureCores() []string {
 		"forecast/naive", "forecast/smoothing", "forecast/backtest", "forecast/capacity", "forecast/plan",
 		"detect/residual", "detect/lifecycle", "detect/shift",
 		"actuator/arbiter", "actuator/guard", "actuator/render", "actuator/cluster", "actuator/report",
+		"lab/spec", "lab/loopback", "lab/dial",
 	}
 }
 
