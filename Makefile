@@ -15,7 +15,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 BUILDFLAGS := -trimpath -ldflags '-X main.version=$(VERSION)'
 
 # Packages in which goroutines share data: they are tested again with the race detector. Folders that do not exist are left out.
-RACE_DIRS  ?= actuator collector features ingest internal store/embedded
+RACE_DIRS  ?= actuator collector features ingest internal lab/ledger lab/process lab/tap lab/xds store/embedded
 RACE       := $(patsubst %/,./%/...,$(wildcard $(addsuffix /,$(RACE_DIRS))))
 
 # The ClickHouse engine as a library, per platform. Elsewhere, set WEIR_CHDB_LIBRARY to a libchdb of your own.
@@ -33,7 +33,7 @@ export WEIR_BIN ?= $(CURDIR)/bin/weir
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build clickhouse demo seeds notebooks test race fuzz lint bench cover generate clean tidy-check
+.PHONY: help build clickhouse demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,20 @@ $(CHDB):
 demo: build clickhouse ## watch Weir at work on a simulated mesh, in about a minute (SEED=1)
 	@rm -rf '$(CACHE)/demo'
 	@bin/weir demo --seed '$(SEED)' --data-dir .cache/demo/data
+
+# The lab's third-party programs go into the user's cache folder, where every checkout that pins the same versions finds them.
+lab: lab-tools lab-build clickhouse ## a real Istio mesh on this machine, with Weir beside it (the first time: some 15 minutes of building)
+	@bin/weir lab up
+
+lab-tools: ## build or fetch what the lab runs: Kubernetes, Istio, Envoy
+	@lab/tools/build.sh
+
+lab-build: build
+	$(GO) build $(BUILDFLAGS) -o bin/weir-lab ./cmd/weir-lab
+
+# E2E=weights runs one part; WEIR_LAB_E2E_KEEP=1 leaves the lab running.
+e2e: lab-tools lab-build clickhouse ## the lab against Weir: every fault, weights, kills; under 15 minutes (E2E=part)
+	WEIR_LAB_E2E=1 $(GO) test -count 1 -v -timeout 25m -run 'TestE2E/$(E2E)' ./lab/e2e
 
 # Every seed through the whole loop: that the fault is found and that a healthy mesh stays quiet. Some ten minutes.
 seeds: build clickhouse ## five seeds with a fault and five without, through the whole loop
