@@ -36,7 +36,7 @@ LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 .PHONY: help build clickhouse demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/weir and bin/weir-recording
 	$(GO) build $(BUILDFLAGS) -o bin/weir ./cmd/weir
