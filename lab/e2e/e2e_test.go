@@ -26,8 +26,8 @@ func TestE2E(t *testing.T) {
 	t.Run("faults", l.faults)
 	t.Run("kills", l.kills)
 	t.Run("recording", l.recording)
-	t.Run("cost", l.cost)
 	t.Run("telemetry", l.telemetry) // leaves calls behind that Weir hears of late
+	t.Run("cost", l.cost)           // and so does turning tracing off and on
 	t.Run("down", l.down)
 }
 

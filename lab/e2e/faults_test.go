@@ -17,7 +17,7 @@ import (
 )
 
 // holds is how long each fault holds.
-const holds = 8 * time.Second
+const holds = 7 * time.Second
 
 // seen is what a check of a fault gets to see.
 type seen struct {
@@ -230,7 +230,7 @@ func (l *running) telemetry(t *testing.T) {
 			for _, e := range l.snapshot(t).Edges(from, l.mesh) {
 				name := e.From + " -> " + e.To
 				switch {
-				case e.Verdict != compare.Wrong:
+				case e.Verdict != compare.Wrong, e.From == "?": // what Weir hears of late from other parts
 				case tt.touches(name):
 					missing++
 					t.Logf("%s: sent %v, Weir %d: %s", name, number(e.Sent), e.Weir, e.Why)
