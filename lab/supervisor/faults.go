@@ -87,7 +87,7 @@ func (s *Supervisor) retell(ctx context.Context) error {
 			return nil
 		case <-s.again:
 		}
-		err := untilListening(ctx, "the load generator", s.ports.Load, s.load.Log())
+		err := poll(ctx, "the load generator does not listen", func() (bool, error) { return listens(ctx, s.ports.Load) })
 		if err == nil {
 			s.faults.Lock()
 			err = s.tellLoad(ctx, s.dial.At(spec.AtLoad))

@@ -118,7 +118,7 @@ func (s *Supervisor) startLoad(ctx, parts context.Context) error {
 		return fmt.Errorf("configuration of the load: %w", err)
 	}
 	s.load = s.keep(parts, process.Spec{Name: loadName, Path: s.cfg.Self, Args: []string{"generate", path}})
-	return untilListening(ctx, "the load generator", s.ports.Load, s.load.Log())
+	return untilListening(ctx, s.load, s.ports.Load)
 }
 
 // internet stands in for every host outside the mesh: it takes whatever is sent, and keeps nothing.

@@ -166,15 +166,23 @@ func lastLine(log string) string {
 	return lines[len(lines)-1]
 }
 
-// untilListening waits until somebody listens at an address.
-func untilListening(ctx context.Context, name, address, log string) error {
-	return poll(ctx, fmt.Sprintf("%s did not listen: see %s", name, log), func() (bool, error) {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
-		if err != nil {
-			return false, err
+// untilListening waits until a part listens at an address.
+func untilListening(ctx context.Context, part *process.Kept, address string) error {
+	return poll(ctx, fmt.Sprintf("%s did not listen: see %s", part.Name(), part.Log()), func() (bool, error) {
+		if part.Starts() > hopeless {
+			return false, fmt.Errorf("%w, and says: %s", errGivenUp, lastLine(part.Log()))
 		}
-		return true, conn.Close()
+		return listens(ctx, address)
 	})
+}
+
+// listens reports whether somebody listens at an address.
+func listens(ctx context.Context, address string) (bool, error) {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false, err
+	}
+	return true, conn.Close()
 }
 
 // poll asks until the answer is yes. The last reason for a no is in the error.
