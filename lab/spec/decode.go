@@ -5,9 +5,9 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
+	"reflect"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/weirmesh/weir/internal/strict"
 )
 
 // MaxBytes is the longest lab file that is read.
@@ -28,11 +28,14 @@ func Default() Lab {
 // Decode reads a lab file. Keys that are left out get their defaults; a key that is not known, a value of a wrong kind and a lab that
 // cannot run are errors, and all of them are reported.
 func Decode(text []byte) (Lab, error) {
-	root, err := parse(text)
+	root, err := strict.Parse(text, MaxBytes)
 	if err != nil {
 		return Lab{}, fmt.Errorf("read lab: %w", err)
 	}
-	if err := check(root); err != nil {
+	if root == nil {
+		return Lab{}, errors.New("read lab: it is empty")
+	}
+	if err := strict.Check(root, reflect.TypeFor[Lab]()); err != nil {
 		return Lab{}, fmt.Errorf("read lab: %w", err)
 	}
 	var lab Lab
@@ -45,26 +48,3 @@ func Decode(text []byte) (Lab, error) {
 	}
 	return lab, nil
 }
-
-// parse returns the mapping at the root of the only document in text.
-func parse(text []byte) (*yaml.Node, error) {
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("it has %d bytes, at most %d are read", len(text), MaxBytes)
-	}
-	var doc, more yaml.Node
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("it is empty")
-	case err != nil:
-		return nil, err
-	case !errors.Is(dec.Decode(&more), io.EOF):
-		return nil, fmt.Errorf("it has more than one document")
-	}
-	if len(doc.Content) != 1 || isNull(doc.Content[0]) {
-		return nil, fmt.Errorf("it is empty")
-	}
-	return doc.Content[0], nil
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -3,6 +3,8 @@ package spec
 import (
 	"errors"
 	"strings"
+
+	"github.com/weirmesh/weir/internal/strict"
 )
 
 // maxSize is more than any fault needs: sizes that are no shares.
@@ -18,7 +20,7 @@ func (l Lab) CheckFault(f Fault) error {
 func (p *problems) fault(at string, m Mesh, f Fault) {
 	info, ok := f.Kind.Info()
 	if !ok {
-		p.add(at, "kind %q is not known%s", f.Kind, suggest(string(f.Kind), kindNames()))
+		p.add(at, "kind %q is not known%s", f.Kind, strict.Suggest(string(f.Kind), kindNames()))
 		return
 	}
 	at += " (" + string(f.Kind) + ")"
@@ -33,7 +35,7 @@ func (p *problems) fault(at string, m Mesh, f Fault) {
 	}
 	s, ok := m.Service(f.Service)
 	if !ok {
-		p.add(at, "no service is named %q%s", f.Service, suggest(f.Service, byName(m)))
+		p.add(at, "no service is named %q%s", f.Service, strict.Suggest(f.Service, byName(m)))
 		return
 	}
 	if f.Version != "" {
@@ -92,7 +94,7 @@ func (p *problems) selectors(at string, info KindInfo, f Fault) {
 // other checks the service that a fault's calls go to.
 func (p *problems) other(at string, m Mesh, s Service, f Fault) {
 	if _, ok := m.Service(f.To); !ok {
-		p.add(at, "no service is named %q%s", f.To, suggest(f.To, byName(m)))
+		p.add(at, "no service is named %q%s", f.To, strict.Suggest(f.To, byName(m)))
 		return
 	}
 	called := false

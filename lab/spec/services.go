@@ -3,6 +3,8 @@ package spec
 import (
 	"slices"
 	"strings"
+
+	"github.com/weirmesh/weir/internal/strict"
 )
 
 func (p *problems) service(at string, m Mesh, s Service) {
@@ -66,7 +68,7 @@ func (p *problems) call(at string, m Mesh, from Service, c Call) {
 	to, ok := m.Service(c.To)
 	switch {
 	case !ok:
-		p.add(at, "no such service%s", suggest(c.To, byName(m)))
+		p.add(at, "no such service%s", strict.Suggest(c.To, byName(m)))
 	case to.Name == from.Name:
 		p.add(at, "a service does not call itself")
 	default:

@@ -1,14 +1,14 @@
 package scenario
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"reflect"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/weirmesh/weir/internal/strict"
 	"github.com/weirmesh/weir/sim/mesh"
 )
 
@@ -65,11 +65,14 @@ func Decode(text []byte) (Scenario, error) {
 }
 
 func decode(text []byte) (Scenario, error) {
-	root, err := parse(text)
+	root, err := strict.Parse(text, MaxBytes)
 	if err != nil {
 		return Scenario{}, err
 	}
-	if err := check(root); err != nil {
+	if root == nil {
+		root = &yaml.Node{Kind: yaml.MappingNode}
+	}
+	if err := strict.Check(root, reflect.TypeFor[document]()); err != nil {
 		return Scenario{}, err
 	}
 	head := document{Seed: 1, Preset: ShopPreset}
@@ -86,30 +89,6 @@ func decode(text []byte) (Scenario, error) {
 	}
 	return doc.scenario(), nil
 }
-
-// parse returns the mapping at the root of the only document in text.
-func parse(text []byte) (*yaml.Node, error) {
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("it has %d bytes, at most %d are read", len(text), MaxBytes)
-	}
-	empty := &yaml.Node{Kind: yaml.MappingNode}
-	var doc, more yaml.Node
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF):
-		return empty, nil
-	case err != nil:
-		return nil, err
-	case !errors.Is(dec.Decode(&more), io.EOF):
-		return nil, fmt.Errorf("it has more than one document")
-	}
-	if len(doc.Content) != 1 || isNull(doc.Content[0]) {
-		return empty, nil
-	}
-	return doc.Content[0], nil
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 func preset(name Preset, seed uint64) (Scenario, error) {
 	switch name {
@@ -255,7 +234,7 @@ func versionsAndCalls(n *yaml.Node, s *mesh.Service) (err error) {
 // find is the value of a key in a mapping; nil if there is none.
 func find(n *yaml.Node, key string) *yaml.Node {
 	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key && !isNull(n.Content[i+1]) {
+		if n.Content[i].Value == key && !strict.IsNull(n.Content[i+1]) {
 			return n.Content[i+1]
 		}
 	}

@@ -129,7 +129,7 @@ func TestDecodeErrors(t *testing.T) {
 			"line 4: unknown key services[0].versions[0].replica: did you mean replicas?",
 		},
 		{"zebra: 1", "line 1: unknown key zebra\n"},
-		{"length: 3", "line 1: length wants a duration with a unit such as 30s, 5m or 24h, got \"3\""},
+		{"length: 3", "line 1: length wants a duration with a unit such as 20ms, 30s or 5m, got \"3\""},
 		{"length: 90s", "length: 1m30s is no whole number of minutes"},
 		{"load: {rate: many}", "line 1: load.rate wants a number, got \"many\""},
 		{"load: {rate: .nan}", "load.rate: NaN a second cannot be"},

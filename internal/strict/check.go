@@ -1,10 +1,10 @@
-package spec
+package strict
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// check reports every key that is not known, and every value of a wrong kind, with its line and where it stands.
-func check(root *yaml.Node) error {
+// Check reports every key below root that a value of type t does not have, and every value of a wrong kind, with its line and where it
+// stands. Each field of a struct needs a yaml tag with its key alone; ",inline" and "-" mean what they mean to yaml.
+func Check(root *yaml.Node, t reflect.Type) error {
 	var c checker
-	c.value(root, reflect.TypeFor[Lab](), "")
+	c.value(root, t, "")
 	return errors.Join(c.errs...)
 }
 
@@ -27,12 +28,12 @@ func (c *checker) wrong(n *yaml.Node, format string, args ...any) {
 
 func (c *checker) value(n *yaml.Node, t reflect.Type, path string) {
 	switch {
-	case isNull(n):
+	case IsNull(n):
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
 		c.wrong(n, "%s: anchors and aliases are not read: write the value out", place(path))
-	case t.Kind() == reflect.Struct:
+	case t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]():
 		c.mapping(n, t, path)
-	case t.Kind() == reflect.Slice:
+	case t.Kind() == reflect.Slice || t.Kind() == reflect.Array:
 		c.list(n, t, path)
 	case n.Kind != yaml.ScalarNode || n.Decode(reflect.New(t).Interface()) != nil:
 		c.wrong(n, "%s wants %s, got %s", place(path), wanted(t), got(n))
@@ -42,6 +43,10 @@ func (c *checker) value(n *yaml.Node, t reflect.Type, path string) {
 func (c *checker) list(n *yaml.Node, t reflect.Type, path string) {
 	if n.Kind != yaml.SequenceNode {
 		c.wrong(n, "%s wants a list, got %s", place(path), got(n))
+		return
+	}
+	if t.Kind() == reflect.Array && len(n.Content) != t.Len() {
+		c.wrong(n, "%s wants %d values, got %d", place(path), t.Len(), len(n.Content))
 		return
 	}
 	for i, item := range n.Content {
@@ -61,7 +66,7 @@ func (c *checker) mapping(n *yaml.Node, t reflect.Type, path string) {
 		inner, ok := known[name]
 		switch {
 		case !ok:
-			c.wrong(n.Content[i], "unknown key %s%s", at, suggest(name, known))
+			c.wrong(n.Content[i], "unknown key %s%s", at, Suggest(name, known))
 		case seen[name]:
 			c.wrong(n.Content[i], "%s is there twice", at)
 		default:
@@ -75,7 +80,14 @@ func (c *checker) mapping(n *yaml.Node, t reflect.Type, path string) {
 func keys(t reflect.Type) map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	for i := range t.NumField() {
-		all[t.Field(i).Tag.Get("yaml")] = t.Field(i).Type
+		f := t.Field(i)
+		switch tag := f.Tag.Get("yaml"); tag {
+		case "-":
+		case ",inline":
+			maps.Copy(all, keys(f.Type))
+		default:
+			all[tag] = f.Type
+		}
 	}
 	return all
 }
@@ -91,6 +103,8 @@ func wanted(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "a duration with a unit such as 20ms, 30s or 5m"
+	case t == reflect.TypeFor[time.Time]():
+		return "a time such as 2026-03-02T00:00:00Z"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Float64:
@@ -111,44 +125,4 @@ func got(n *yaml.Node) string {
 		return "a list"
 	}
 	return strconv.Quote(n.Value)
-}
-
-// suggest names the known key that is the fewest typing slips away, if that is likely what was meant.
-func suggest[V any](name string, known map[string]V) string {
-	names := make([]string, 0, len(known))
-	for key := range known {
-		names = append(names, key)
-	}
-	slices.Sort(names)
-	best, slips := "", 2+len(name)/3
-	for _, key := range names {
-		if d := distance(name, key); d < slips {
-			best, slips = key, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return ": did you mean " + best + "?"
-}
-
-// distance is Levenshtein's: how many letters must be added, removed or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
