@@ -329,6 +329,8 @@ type output struct {
 
 func (o *output) Call(c schemas.Call) { o.Set.Call(o.offset, &c) }
 
+func (o *output) Retried(c schemas.Call) { o.Set.Retried(o.offset, &c) }
+
 func (o *output) Seen(from schemas.Origin, end int64, fate join.Fate) {
 	o.Count(o.offset, from, end, schemas.Spans)
 	switch fate {

@@ -179,6 +179,8 @@ func (o *output) Call(c schemas.Call) {
 	}
 }
 
+func (o *output) Retried(c schemas.Call) { o.source.open.Retried(o.offset, &c) }
+
 func (o *output) Seen(from schemas.Origin, end int64, fate join.Fate) {
 	measures := []schemas.MeasureID{schemas.Spans}
 	switch fate {

@@ -11,13 +11,17 @@ import (
 
 const forever = math.MaxInt64
 
-// pending is a span whose story is not told yet: it waits for its parent, or for an answer from its peer.
+// pending is a span whose story is not told yet: it waits for its parent, or for an answer from its peer, or, as a call that is counted,
+// for the span above its sender.
 type pending struct {
+	key     uint64 // its identity; 0 if it is counted
 	origin  int32
-	next    int32 // next child of the same parent, or none
+	caller  int32 // who sent it, if it is counted
+	next    int32 // next that waits for the same span, or none
 	kind    schemas.Kind
 	done    bool
-	sent    bool // true: waits for an answer; false: waits for its parent
+	sent    bool // waits for an answer
+	counted bool // was a call already
 	trace   uint64
 	peer    columns.Peer
 	measure schemas.Measure
@@ -43,9 +47,14 @@ func (g *generation) keepWaiting(parent uint64, p pending) {
 	e.waiting = g.keep(p)
 }
 
-func (g *generation) keepSent(key uint64, p pending) {
+func (g *generation) keepSent(p pending) {
 	p.sent, p.next = true, none
-	g.spans.put(key).sent = g.keep(p)
+	g.spans.put(p.key).sent = g.keep(p)
+}
+
+// keepCounted lets a call that was counted wait for the span above its sender.
+func (g *generation) keepCounted(above uint64, c *schemas.Call) {
+	g.keepWaiting(above, pending{counted: true, caller: g.origins.number(c.From), origin: g.origins.number(c.To), measure: c.Measure})
 }
 
 func (g *generation) keep(p pending) int32 {
@@ -61,21 +70,15 @@ func (g *generation) done(i int32) {
 	}
 }
 
-// resolve tells the children that waited for the span under key whose instance is parent, and reports whether one of them tells more than
-// it about the call it may have sent.
-func (g *generation) resolve(key uint64, parent schemas.Origin, out Output) (answered bool) {
+// waitingFor returns the first that waits for the span under key, or none. It is not asked for again.
+func (g *generation) waitingFor(key uint64) int32 {
 	e := g.spans.find(key)
 	if e == nil {
-		return false
+		return none
 	}
-	for i := e.waiting; i != none; i = g.pending[i].next {
-		if p := &g.pending[i]; !p.done {
-			answered = p.under(&parent, &g.origins.known[p.origin], out) || answered
-			g.done(i)
-		}
-	}
+	first := e.waiting
 	e.waiting = none
-	return answered
+	return first
 }
 
 // answer drops the call to a declared peer that the span under key stands for.
@@ -99,13 +102,16 @@ func (g *generation) endBefore(end int64, out Output) {
 		}
 		g.done(int32(i))
 		from := g.origins.known[p.origin]
-		if p.sent {
+		switch {
+		case p.counted:
+			continue
+		case p.sent:
 			out.Call(callOf(from, peerOf(from, p.peer), p.measure, schemas.ClientSpan))
 			continue
 		}
 		counted := p.kind.Receives()
 		if counted {
-			out.Call(callOf(g.callerOf(i, callers), from, p.measure, schemas.ServerSpan))
+			out.Call(g.orphaned(i, callers))
 		}
 		out.Orphan(from, p.measure.End, counted)
 	}
@@ -154,7 +160,7 @@ func (g *generation) unpaired(end int64) (sent, received map[meeting][]int) {
 		return nil, nil
 	}
 	for i := range g.pending {
-		if p := &g.pending[i]; !p.sent && !p.done && p.measure.End < end && p.kind.Receives() {
+		if p := &g.pending[i]; !p.sent && !p.counted && !p.done && p.measure.End < end && p.kind.Receives() {
 			here := g.origins.known[p.origin]
 			if at := (meeting{p.trace, here.Namespace, here.Name}); sent[at] != nil {
 				received[at] = append(received[at], i)
@@ -168,12 +174,18 @@ func (g *generation) sortByEnd(pending []int) {
 	slices.SortStableFunc(pending, func(a, b int) int { return cmp.Compare(g.pending[a].measure.End, g.pending[b].measure.End) })
 }
 
-// callerOf is who made the call that a span received whose parent never came.
-func (g *generation) callerOf(i int, callers map[int]int) schemas.Origin {
-	if sender, ok := callers[i]; ok {
-		return g.origins.known[g.pending[sender].origin]
+// orphaned is the call that a span received whose parent never came.
+func (g *generation) orphaned(i int, callers map[int]int) schemas.Call {
+	p := &g.pending[i]
+	here := g.origins.known[p.origin]
+	sender, ok := callers[i]
+	if !ok {
+		return callOf(schemas.Origin{Workload: schemas.Workload{Tenant: here.Tenant, Name: schemas.UnknownCaller}}, here, p.measure, schemas.ServerSpan)
 	}
-	return schemas.Origin{Workload: schemas.Workload{Tenant: g.origins.known[g.pending[i].origin].Tenant, Name: schemas.UnknownCaller}}
+	sent := &g.pending[sender]
+	call := callOf(g.origins.known[sent.origin], here, p.measure, schemas.ServerSpan)
+	call.Flags |= sent.measure.Flags & schemas.FlagRetry
+	return call
 }
 
 // peerOf is the callee as its caller describes it. Without a namespace of its own it is looked for in the caller's.
@@ -195,13 +207,18 @@ type origins struct {
 func (o *origins) add(batch []schemas.Origin) []int32 {
 	out := make([]int32, len(batch))
 	for i, origin := range batch {
-		n, ok := o.index[origin]
-		if !ok {
-			n = int32(len(o.known))
-			o.index[origin] = n
-			o.known = append(o.known, origin)
-		}
-		out[i] = n
+		out[i] = o.number(origin)
 	}
 	return out
+}
+
+// number returns the number of an origin.
+func (o *origins) number(origin schemas.Origin) int32 {
+	n, ok := o.index[origin]
+	if !ok {
+		n = int32(len(o.known))
+		o.index[origin] = n
+		o.known = append(o.known, origin)
+	}
+	return n
 }

@@ -23,6 +23,7 @@ type span struct {
 	peer              string
 	end               int64
 	lost              bool
+	retry             bool
 }
 
 const (
@@ -51,6 +52,9 @@ func (s span) row() columns.Span {
 	row.Parent[0], row.Parent[1] = byte(s.parent), byte(s.parent>>8)
 	if s.lost {
 		row.Flags |= schemas.FlagLost
+	}
+	if s.retry {
+		row.Flags |= schemas.FlagRetry
 	}
 	return row
 }
@@ -91,6 +95,13 @@ func (r *recorder) note(format string, args ...any) {
 
 func (r *recorder) Call(c schemas.Call) {
 	r.note("call %s -> %s by %s at %d", shown(c.From), shown(c.To), c.Evidence, c.End)
+	if c.Flags&schemas.FlagRetry != 0 {
+		r.Retried(c)
+	}
+}
+
+func (r *recorder) Retried(c schemas.Call) {
+	r.note("retried %s -> %s at %d", shown(c.From), shown(c.To), c.End)
 }
 
 func (r *recorder) Seen(from schemas.Origin, end int64, what join.Fate) {

@@ -13,6 +13,8 @@
 //   - A CLIENT or PRODUCER span that declares its peer, and that no span of another instance answers, is a call to that peer once its
 //     generation ends. If a CLIENT or PRODUCER span of the same instance under it declares a peer too, the call is that span's: an
 //     application and the proxy beside it both record what leaves them, and the proxy stands closer to the peer.
+//   - A call is a retry if its own span says so, or the span that sent it, or the sending span of the same instance above that one: an
+//     application knows that it tries again, and the proxy beside it does not. If it turns out after the call was counted, that is told too.
 //   - A span whose parent has not come when its generation ends is an orphan: of kind SERVER or CONSUMER a call, else inner work. Its
 //     caller is who sent to that workload in the same trace and was never answered, or not known.
 //
@@ -34,6 +36,8 @@ const DefaultGeneration = 1024
 type Output interface {
 	// Call is one call, counted once.
 	Call(schemas.Call)
+	// Retried is a call that was counted before, and that turns out to have been a retry.
+	Retried(schemas.Call)
 	// Seen is one span: every message row ends here exactly once, whatever else it leads to.
 	Seen(from schemas.Origin, end int64, what Fate)
 	// Orphan is a span that ended without its parent.
@@ -119,6 +123,9 @@ func (j *Joiner) note(s *columns.Span, origin int32) bool {
 		return false
 	}
 	e.origin = origin
+	if s.Kind.Sends() {
+		j.noteRetry(e, s)
+	}
 	return known == nil || known.origin == none
 }
 
@@ -126,10 +133,11 @@ func (j *Joiner) note(s *columns.Span, origin int32) bool {
 func (j *Joiner) join(s *columns.Span, origin int32, peer columns.Peer, out Output) {
 	key := fingerprint(s.Trace, s.ID)
 	here := j.newer.origins.known[origin]
-	answered := j.older.resolve(key, here, out)
-	answered = j.newer.resolve(key, here, out) || answered
+	answered := j.resolve(j.older, key, here, out)
+	answered = j.resolve(j.newer, key, here, out) || answered
+	p := pending{key: key, origin: origin, kind: s.Kind, trace: traceOf(s.Trace), peer: peer, measure: s.Measure}
 	if s.Kind.Sends() && peer != (columns.Peer{}) && !answered {
-		j.newer.keepSent(key, pending{origin: origin, kind: s.Kind, trace: traceOf(s.Trace), peer: peer, measure: s.Measure})
+		j.keepSent(p)
 	}
 	if !s.HasParent {
 		if s.Kind.Receives() || s.Kind == schemas.KindUnspecified {
@@ -138,30 +146,63 @@ func (j *Joiner) join(s *columns.Span, origin int32, peer columns.Peer, out Outp
 		return
 	}
 	parent := fingerprint(s.Trace, s.Parent)
-	p := pending{origin: origin, kind: s.Kind, trace: traceOf(s.Trace), peer: peer, measure: s.Measure}
-	for _, g := range [...]*generation{j.newer, j.older} {
-		if e := g.find(parent); e != nil && e.origin != none {
-			if p.under(&g.origins.known[e.origin], &here, out) {
-				// The record of whoever is closer to the callee tells more.
-				j.newer.answer(parent)
-				j.older.answer(parent)
-			}
-			return
-		}
+	above, known := j.origin(parent)
+	switch {
+	case !known:
+		j.newer.keepWaiting(parent, p)
+	case j.under(parent, above, &p, here, out):
+		// The record of whoever is closer to the callee tells more.
+		j.newer.answer(parent)
+		j.older.answer(parent)
 	}
-	j.newer.keepWaiting(parent, p)
 }
 
-// under emits the call that a span with a known parent stands for, if it is one, and reports whether it tells more than the parent about
-// the call the parent may have sent. A span that sends shows a call that leaves the callee, not the one that came in.
-func (p *pending) under(parent, here *schemas.Origin, out Output) bool {
-	if p.kind.Sends() {
-		return p.peer != (columns.Peer{}) && sameInstance(parent, here)
+// origin returns who sent the span under key, if it is known.
+func (j *Joiner) origin(key uint64) (schemas.Origin, bool) {
+	for _, g := range [...]*generation{j.newer, j.older} {
+		if e := g.find(key); e != nil && e.origin != none {
+			return g.origins.known[e.origin], true
+		}
 	}
-	if sameInstance(parent, here) {
+	return schemas.Origin{}, false
+}
+
+// resolve tells what waited in g for the span under key, which has come from the instance parent, and reports whether one of its children
+// tells more than it about the call it may have sent.
+func (j *Joiner) resolve(g *generation, key uint64, parent schemas.Origin, out Output) (answered bool) {
+	for i := g.waitingFor(key); i != none; i = g.pending[i].next {
+		p := g.pending[i]
+		if p.done {
+			continue
+		}
+		g.done(i)
+		here := g.origins.known[p.origin]
+		if p.counted {
+			j.tell(&p, key, parent, g.origins.known[p.caller], here, out)
+			continue
+		}
+		answered = j.under(key, parent, &p, here, out) || answered
+		if p.kind.Sends() {
+			j.inherit(&p, key, parent, here)
+		}
+	}
+	return answered
+}
+
+// under emits the call that a span from here with a known parent stands for, if it is one, and reports whether it tells more than the
+// parent about the call the parent may have sent. A span that sends shows a call that leaves the callee, not the one that came in.
+func (j *Joiner) under(key uint64, parent schemas.Origin, p *pending, here schemas.Origin, out Output) bool {
+	if p.kind.Sends() {
+		return p.peer != (columns.Peer{}) && sameInstance(&parent, &here)
+	}
+	if sameInstance(&parent, &here) {
 		return false
 	}
-	out.Call(callOf(*parent, *here, p.measure, schemas.ServerSpan))
+	call := callOf(parent, here, p.measure, schemas.ServerSpan)
+	if call.Flags&schemas.FlagRetry == 0 {
+		j.retry(key, &call)
+	}
+	out.Call(call)
 	return true
 }
 

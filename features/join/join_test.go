@@ -331,6 +331,7 @@ func TestAnApplicationAndTheProxyBesideItAreOneInstance(t *testing.T) {
 type calls []schemas.Call
 
 func (c *calls) Call(call schemas.Call)                { *c = append(*c, call) }
+func (c *calls) Retried(schemas.Call)                  {}
 func (c *calls) Seen(schemas.Origin, int64, join.Fate) {}
 func (c *calls) Orphan(schemas.Origin, int64, bool)    {}
 

@@ -27,6 +27,7 @@ func makeTrace(rng *rand.Rand, trace int) []span {
 		if s.kind.Sends() && rng.IntN(3) > 0 {
 			s.peer = []string{"db0", "db1", "w0", "w1"}[rng.IntN(4)] // some are workloads that report too
 		}
+		s.retry = rng.IntN(5) == 0
 		spans = append(spans, s)
 	}
 	return spans
@@ -129,16 +130,27 @@ func reference(spans []span) []string {
 		known[[2]int{s.trace, s.id}] = s
 	}
 	var out []string
+	call := func(from, to, by string, end int64, retried bool) {
+		out = append(out, fmt.Sprintf("call %s -> %s by %s at %d", from, to, by, end))
+		if retried {
+			out = append(out, fmt.Sprintf("retried %s -> %s at %d", from, to, end))
+		}
+	}
+	// repeats reports whether a span that sends, or the one of its instance above it, says that it repeats a call.
+	repeats := func(s span) bool {
+		above, found := known[[2]int{s.trace, s.parent}]
+		return s.kind.Sends() && (s.retry || found && above.kind.Sends() && above.retry && above.at == s.at)
+	}
 	var lost []span
 	answered := map[[2]int]bool{}
 	for _, s := range known {
 		parent, found := known[[2]int{s.trace, s.parent}]
 		switch {
 		case s.parent == 0 && (s.kind.Receives() || s.kind == none):
-			out = append(out, fmt.Sprintf("call  -> %s by server_span at %d", s.at, s.end))
+			call("", s.at, "server_span", s.end, s.retry)
 		case s.parent == 0:
 		case found && parent.at != s.at && !s.kind.Sends():
-			out = append(out, fmt.Sprintf("call %s -> %s by server_span at %d", parent.at, s.at, s.end))
+			call(parent.at, s.at, "server_span", s.end, s.retry || repeats(parent))
 			answered[[2]int{s.trace, s.parent}] = true
 		case found && parent.at == s.at && s.kind.Sends() && s.peer != "":
 			answered[[2]int{s.trace, s.parent}] = true
@@ -156,16 +168,16 @@ func reference(spans []span) []string {
 	slices.SortFunc(lost, byEnd)
 	slices.SortFunc(sent, byEnd)
 	for _, s := range lost {
-		caller := "?"
+		caller, retried := "?", s.retry
 		i := slices.IndexFunc(sent, func(c span) bool { return c.trace == s.trace && c.peer == place(s.at).Name })
 		if i >= 0 {
-			caller = sent[i].at
+			caller, retried = sent[i].at, retried || repeats(sent[i])
 			sent = slices.Delete(sent, i, i+1)
 		}
-		out = append(out, fmt.Sprintf("call %s -> %s by server_span at %d", caller, s.at, s.end))
+		call(caller, s.at, "server_span", s.end, retried)
 	}
 	for _, s := range sent {
-		out = append(out, fmt.Sprintf("call %s -> %s by client_span at %d", s.at, s.peer, s.end))
+		call(s.at, s.peer, "client_span", s.end, repeats(s))
 	}
 	slices.Sort(out)
 	return out
@@ -190,7 +202,7 @@ func TestWithinAGenerationCallsDoNotDependOnOrderOrGrouping(t *testing.T) {
 				at += n
 			}
 			log = append(log, step{endBefore: 1 << 62})
-			if d := diff(run(log, 0, 1<<20).only("call"), want); d != "" {
+			if d := diff(run(log, 0, 1<<20).only("call", "retried"), want); d != "" {
 				t.Fatalf("seed %d: %s", seed, d)
 			}
 		}

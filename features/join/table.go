@@ -6,9 +6,12 @@ const none = int32(-1)
 // entry is what a generation knows under one span identity.
 type entry struct {
 	key     uint64
-	origin  int32 // index of the span's origin, or none if only its children were seen
-	waiting int32 // first child that waits for this span, or none
-	sent    int32 // this span's own call to a declared peer, as long as nobody answered for it, or none
+	origin  int32  // index of the span's origin, or none if only its children were seen
+	waiting int32  // first child that waits for this span, or none
+	sent    int32  // this span's own call to a declared peer, as long as nobody answered for it, or none
+	retry   bool   // this span sends and says that it repeats a call
+	under   bool   // the span above it, of the same instance, says so; as far as that was known when this one came
+	above   uint64 // the identity of the span above, if this one sends and that one was not known when it came; else 0
 }
 
 // table is an open-addressing hash table with linear probing. A general map costs about ten times as much here, and this is the

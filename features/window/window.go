@@ -91,6 +91,18 @@ func (s *Set) Call(offset int64, c *schemas.Call) {
 	})
 }
 
+// Retried adds a call to the retries of the windows that hold it, for which the message at offset tells that it was one.
+func (s *Set) Retried(offset int64, c *schemas.Call) {
+	put := func(p *partial) { p.measures[schemas.Retries] += uint64(c.Weight) }
+	for _, k := range [...]key{
+		{subject: schemas.ServiceWindows, to: c.To.Workload},
+		{subject: schemas.EdgeWindows, from: c.From.Workload, to: c.To.Workload},
+		{subject: schemas.InstanceWindows, to: c.To.Workload, instance: c.To.Instance},
+	} {
+		s.add(offset, c.End, k, put)
+	}
+}
+
 // Count adds one to some measures of the service and instance windows that hold a record of origin o.
 func (s *Set) Count(offset int64, o schemas.Origin, end int64, what ...schemas.MeasureID) {
 	for _, k := range [...]key{
