@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"maps"
 	"strings"
 	"time"
 
@@ -16,7 +15,8 @@ type Counts struct {
 	Orphans                uint64 // spans whose parent never comes
 }
 
-func (c *Counts) add(d Counts) {
+// Add adds other counts.
+func (c *Counts) Add(d Counts) {
 	c.Calls += d.Calls
 	c.Errors += d.Errors
 	c.Retries += d.Retries
@@ -60,12 +60,12 @@ func (t *Truth) Add(other *Truth) {
 	for k, c := range other.windows {
 		t.put(k, c)
 	}
-	t.total.add(other.total)
+	t.total.Add(other.total)
 }
 
 func (t *Truth) put(k cell, c Counts) {
 	sum := t.windows[k]
-	sum.add(c)
+	sum.Add(c)
 	t.windows[k] = sum
 }
 
@@ -75,7 +75,7 @@ func (t *Truth) call(caller, to uint16, end int64, c Counts) {
 	t.put(cell{at: at, to: callee, subject: serviceOf}, c)
 	t.put(cell{at: at, from: caller, to: callee, subject: edgeOf}, c)
 	t.put(cell{at: at, to: to, subject: instanceOf}, c)
-	t.total.add(c)
+	t.total.Add(c)
 }
 
 func (t *Truth) orphan(at uint16, end int64) { t.record(at, end, Counts{Orphans: 1}) }
@@ -87,7 +87,7 @@ func (t *Truth) record(at uint16, end int64, c Counts) {
 	w := windowOf(end)
 	t.put(cell{at: w, to: t.mesh.places[at].workload, subject: serviceOf}, c)
 	t.put(cell{at: w, to: at, subject: instanceOf}, c)
-	t.total.add(c)
+	t.total.Add(c)
 }
 
 func windowOf(end int64) uint32 { return uint32(end / int64(shortest)) }
@@ -125,7 +125,7 @@ func (t *Truth) Table(table schemas.Table) Table {
 		start := int64(k.at) * int64(shortest/time.Second)
 		w := Window{n, start - start%length}
 		sum := out.Windows[w]
-		sum.add(c)
+		sum.Add(c)
 		out.Windows[w] = sum
 	}
 	return out
@@ -143,11 +143,4 @@ func (t *Truth) dimensions(k cell) []string {
 		out = append(out, t.mesh.workloads[k.from].Dimensions()...)
 	}
 	return append(out, to.Dimensions()...)
-}
-
-// Called returns the table with only the windows that hold calls, which are those that views show.
-func (t Table) Called() Table {
-	out := Table{Series: t.Series, Windows: maps.Clone(t.Windows)}
-	maps.DeleteFunc(out.Windows, func(_ Window, c Counts) bool { return c.Calls == 0 })
-	return out
 }
