@@ -45,7 +45,7 @@ func stages() []string {
 }
 
 // seesEverything are the folders that wire or measure the whole; nobody imports them.
-func seesEverything() []string { return []string{"cmd", "bench", "lab"} }
+func seesEverything() []string { return []string{"cmd", "bench", "lab", "torture"} }
 
 // pureCores decide or count without clock, network, disk, log or chance of their own: those come in as arguments.
 func pureCores() []string {

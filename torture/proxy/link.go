@@ -163,23 +163,22 @@ func piece(b Behaviour, n int) int {
 func (l *link) admit(at time.Time) (Behaviour, error) {
 	for {
 		b, changed := l.proxy.behaviour()
+		select {
+		case <-l.done:
+			return b, net.ErrClosed
+		default:
+		}
 		rest := time.Until(at.Add(b.Delay))
 		switch {
 		case b.Pause:
 			select {
 			case <-changed:
 			case <-l.done:
-				return b, net.ErrClosed
 			}
 		case b.Delay > 0 && rest > 0:
 			l.wait(rest, changed)
 		default:
-			select {
-			case <-l.done:
-				return b, net.ErrClosed
-			default:
-				return b, nil
-			}
+			return b, nil
 		}
 	}
 }

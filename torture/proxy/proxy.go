@@ -121,9 +121,10 @@ func (p *Proxy) accept() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err == nil {
-			p.work.Go(func() { p.carry(conn) })
+		if err != nil {
+			continue // that client gave up before it was taken
 		}
+		p.work.Go(func() { p.carry(conn) })
 	}
 }
 
@@ -173,7 +174,7 @@ func (p *Proxy) reach(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !ok || p.closed || p.now.Cut || l.lost {
-		_ = conn.Close() // it was never used
+		abort(target)
 		return l.lost
 	}
 	l.target = target
