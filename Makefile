@@ -3,6 +3,7 @@
 # Versions of what is fetched.
 CHDB_VERSION := 26.7.3-stable.1
 LINT_VERSION := v2.15.0
+KAFKA_VERSION ?= 4.1.1
 
 GO         ?= go
 CACHE      := $(CURDIR)/.cache
@@ -30,10 +31,14 @@ CHDB       := $(CHDB_DIR)/node_modules/@chdb/lib-$(CHDB_NAME)/libchdb.so
 export WEIR_CHDB_LIBRARY ?= $(CHDB)
 export WEIR_BIN ?= $(CURDIR)/bin/weir
 
+# Apache Kafka, for tests and the torture: its jars. WEIR_KAFKA_HOME is a folder that holds them.
+KAFKA      := $(CACHE)/kafka/$(KAFKA_VERSION)
+export WEIR_KAFKA_HOME ?= $(KAFKA)
+
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build clickhouse demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
+.PHONY: help build clickhouse kafka demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +61,17 @@ $(CHDB):
 	test -s '$(CHDB_DIR).part/node_modules/@chdb/lib-$(CHDB_NAME)/libchdb.so'
 	rm -rf '$(CHDB_DIR)'
 	mv '$(CHDB_DIR).part' '$(CHDB_DIR)'
+
+kafka: $(KAFKA) ## fetch Apache Kafka for the tests that use it (45 MB, once; needs Java 17 and Maven)
+
+$(KAFKA): torture/apache/pom.xml
+	@command -v mvn >/dev/null || { echo 'make: mvn is missing; it fetches Apache Kafka: install Maven and Java 17, or set WEIR_KAFKA_HOME to a folder with its jars' >&2; exit 1; }
+	rm -rf '$(KAFKA).part'
+	mvn -q -B -f torture/apache/pom.xml -Dkafka.version='$(KAFKA_VERSION)' -DincludeScope=runtime -DoutputDirectory='$(KAFKA).part' dependency:copy-dependencies
+	test -s '$(KAFKA).part/kafka_2.13-$(KAFKA_VERSION).jar'
+	rm -rf '$(KAFKA)'
+	mv '$(KAFKA).part' '$(KAFKA)'
+	@touch '$(KAFKA)'
 
 # Starts from nothing each time; what it leaves in .cache/demo can be asked afterwards. SEED=7 shows another mesh, another day.
 demo: build clickhouse ## watch Weir at work on a simulated mesh, in about a minute (SEED=1)

@@ -85,7 +85,8 @@ func (a *app) startBroker() (*broker.Broker, error) {
 		return nil, usageError{fmt.Errorf("broker.listen: %w", err)}
 	}
 	b, err := broker.Start(broker.Config{
-		Dir: filepath.Join(a.cfg.DataDir, "broker"), Listen: a.cfg.Broker.Listen, Sync: a.cfg.Broker.Sync, TLS: a.server, Logger: a.log,
+		Dir: filepath.Join(a.cfg.DataDir, "broker"), Listen: a.cfg.Broker.Listen, Advertised: a.cfg.Broker.Advertised,
+		Sync: a.cfg.Broker.Sync, TLS: a.server, Logger: a.log,
 	})
 	if err != nil {
 		return nil, explainListen(a.cfg.Broker.Listen, err)

@@ -21,11 +21,13 @@ import (
 
 // Config says how to run the broker.
 type Config struct {
-	Dir    string      // holds the log; made if missing
-	Listen string      // host:port; port 0 picks one
-	Sync   bool        // fsync every write, so that a power cut loses nothing that was acknowledged
-	TLS    *tls.Config // nil = plain text
-	Logger *slog.Logger
+	Dir    string // holds the log; made if missing
+	Listen string // host:port; port 0 picks one
+	// Advertised is the host:port that clients are told, where it differs from the one listened on; "" = the same.
+	Advertised string
+	Sync       bool        // fsync every write, so that a power cut loses nothing that was acknowledged
+	TLS        *tls.Config // nil = plain text
+	Logger     *slog.Logger
 }
 
 // Broker is a running broker. Close it.
@@ -41,7 +43,7 @@ func Start(cfg Config) (*Broker, error) {
 	}
 	options := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.ClusterID(incarnation), kfake.DataDir(filepath.Join(cfg.Dir, "log")),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return net.Listen("tcp", cfg.Listen) }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return listen(cfg) }),
 		kfake.WithLogger(logger{cfg.Logger}),
 	}
 	if cfg.Sync {
@@ -57,7 +59,30 @@ func Start(cfg Config) (*Broker, error) {
 	return &Broker{cluster: cluster}, nil
 }
 
-// Addr is where clients connect: host:port.
+// listen opens the listener. The broker tells its clients the address that it has.
+func listen(cfg Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil || cfg.Advertised == "" {
+		return l, err
+	}
+	return advertised{l, address(cfg.Advertised)}, nil
+}
+
+// advertised is a listener that says it is elsewhere.
+type advertised struct {
+	net.Listener
+	at address
+}
+
+func (l advertised) Addr() net.Addr { return l.at }
+
+// address is a host:port that nobody has resolved: clients do.
+type address string
+
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
+
+// Addr is what clients are told: host:port.
 func (b *Broker) Addr() string {
 	return strings.Join(b.cluster.ListenAddrs(), ",")
 }

@@ -72,8 +72,9 @@ type Kafka struct {
 
 // Broker is the embedded broker.
 type Broker struct {
-	Listen string `koanf:"listen" unit:"host:port" doc:"address of the embedded broker; port 0 picks a free one"`
-	Sync   bool   `koanf:"sync" doc:"force each write to disk, so that a power cut loses nothing that was acknowledged"`
+	Listen     string `koanf:"listen" unit:"host:port" doc:"address of the embedded broker; port 0 picks a free one"`
+	Advertised string `koanf:"advertised" unit:"host:port" doc:"address that clients of the embedded broker are told, where it differs from the one listened on: behind a proxy, NAT, a Kubernetes service"`
+	Sync       bool   `koanf:"sync" doc:"force each write to disk, so that a power cut loses nothing that was acknowledged"`
 }
 
 // ClickHouse is the store, external or embedded.

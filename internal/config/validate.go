@@ -21,6 +21,9 @@ func (c Config) Validate() error {
 	v.collector(c.Collector)
 	v.kafka(c.Kafka)
 	v.listen("broker.listen", c.Broker.Listen)
+	if c.Broker.Advertised != "" {
+		v.dial("broker.advertised", c.Broker.Advertised)
+	}
 	v.clickhouse(c.ClickHouse)
 	v.features(c.Features)
 	v.forecast(c.Forecast)
