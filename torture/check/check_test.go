@@ -120,7 +120,7 @@ func TestVerdicts(t *testing.T) {
 		}},
 		{"offsets with a hole, and again", []event{
 			sent(0, 1, 2, 3), at(0, 3, "a", 1, 1), at(0, 6, "a", 2, 2), at(0, 6, "a", 3, 3),
-		}, "2 holes: weir.calls/0 offset 6: nothing since offset 3\n1 rewound: weir.calls/0 offset 6: comes after offset 6", func(r *check.Report) {
+		}, "2 holes: weir.calls/0 offset 6: nothing since offset 3\n1 rewound: weir.calls/0 offset 6: comes after", func(r *check.Report) {
 			r.Sent, r.Messages, r.Rows, r.Recovered, r.Holes.Count, r.Rewound.Count, r.Farthest = 3, 3, 3, 3, 2, 1, 3
 		}},
 		{"a group too wide for the join, and one that is not", []event{
@@ -228,7 +228,8 @@ func TestFromTrafficToTheLog(t *testing.T) {
 func message(r ingest.Record, offset, seq int64) ingest.Message {
 	m := ingest.Message{Source: schemas.Source{Topic: r.Topic, Partition: r.Partition}, Offset: offset, Value: r.Value, Headers: r.Headers}
 	if seq > 0 {
-		m.Headers = append(m.Headers, wire.Header{Key: wire.HeaderProducer, Value: "p"}, wire.Header{Key: wire.HeaderSeq, Value: strconv.FormatInt(seq, 10)})
+		m.Headers = append(m.Headers,
+			wire.Header{Key: wire.HeaderProducer, Value: "p"}, wire.Header{Key: wire.HeaderSeq, Value: strconv.FormatInt(seq, 10)})
 	}
 	return m
 }

@@ -23,8 +23,8 @@ type Message struct {
 	Foreign   int // spans whose ids are of no number
 }
 
-// Read takes a message of the log apart. number is traffic.Number with the run's seed. Messages of other topics than weir.calls, and control
-// messages, have no spans.
+// Read takes a message of the log apart. number is traffic.Number with the run's seed. Messages of other topics than weir.calls, and
+// control messages, have no spans.
 func Read(m ingest.Message, number func(schemas.TraceID, schemas.SpanID) (uint64, bool)) (Message, error) {
 	out := Message{Topic: m.Source.Topic, Partition: m.Source.Partition, Offset: m.Offset}
 	if _, control := wire.Find(m.Headers, wire.HeaderControl); control {

@@ -88,8 +88,11 @@ func arrivals(g *traffic.Generator, rng *rand.Rand) (out []traffic.Request) {
 	return out
 }
 
-// counted is what the product makes of the requests: for each table and series with a window, the counts.
-func counted(t *testing.T, g *traffic.Generator, tenant string, partitions int, rng *rand.Rand) map[schemas.Table]map[string]traffic.Counts {
+// counts are by table and by a window's start and dimensions.
+type counts map[schemas.Table]map[string]traffic.Counts
+
+// counted is what the product makes of the requests.
+func counted(t *testing.T, g *traffic.Generator, tenant string, partitions int, rng *rand.Rand) counts {
 	t.Helper()
 	convert := rows.New(rows.Config{Tenant: tenant})
 	var all []*partition
@@ -108,7 +111,7 @@ func counted(t *testing.T, g *traffic.Generator, tenant string, partitions int, 
 			all[record.Partition].message(t, record.Value)
 		}
 	}
-	out := map[schemas.Table]map[string]traffic.Counts{}
+	out := counts{}
 	for _, p := range all {
 		p.end(g.End())
 		for table, partials := range p.rows {

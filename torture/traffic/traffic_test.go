@@ -122,7 +122,7 @@ func TestBadConfigurations(t *testing.T) {
 	}
 }
 
-// BenchmarkRequests makes requests and the truth about them. The heap's peak, read once a block, shows that it does not grow with the calls.
+// BenchmarkRequests makes requests and the truth about them. The heap's peak, read once a block, does not grow with the calls.
 func BenchmarkRequests(b *testing.B) {
 	for _, calls := range []int{500_000, 2_000_000} {
 		b.Run(fmt.Sprint(calls), func(b *testing.B) {

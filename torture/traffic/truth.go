@@ -110,7 +110,7 @@ func (t *Truth) Table(table schemas.Table) Table {
 	out := Table{Series: map[string]int{}, Windows: map[Window]Counts{}}
 	numbers := map[cell]int{}
 	length := int64(time.Duration(table.Resolution) / time.Second)
-	want := map[schemas.Subject]subject{schemas.ServiceWindows: serviceOf, schemas.EdgeWindows: edgeOf, schemas.InstanceWindows: instanceOf}[table.Subject]
+	want := subjectOf(table.Subject)
 	for k, c := range t.windows {
 		if k.subject != want {
 			continue
@@ -129,6 +129,16 @@ func (t *Truth) Table(table schemas.Table) Table {
 		out.Windows[w] = sum
 	}
 	return out
+}
+
+func subjectOf(s schemas.Subject) subject {
+	switch s {
+	case schemas.EdgeWindows:
+		return edgeOf
+	case schemas.InstanceWindows:
+		return instanceOf
+	}
+	return serviceOf
 }
 
 // dimensions are the values that tell a series from others, in the order of schemas.Subject.Dimensions.

@@ -74,8 +74,10 @@ type comparison struct {
 }
 
 func newComparison(v view, truth traffic.Table) *comparison {
-	c := &comparison{view: v, series: truth.Series, left: make(map[traffic.Window]traffic.Counts, len(truth.Windows)), out: Table{Name: v.name}}
-	c.out.Wrong = map[Kind]int{}
+	c := &comparison{
+		view: v, series: truth.Series, left: make(map[traffic.Window]traffic.Counts, len(truth.Windows)),
+		out: Table{Name: v.name, Wrong: map[Kind]int{}},
+	}
 	for w, counts := range truth.Windows {
 		if v.public { // which shows no others, and only their calls
 			if counts.Calls == 0 {

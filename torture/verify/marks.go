@@ -30,8 +30,8 @@ func (m *Marks) wrong(format string, args ...any) {
 func marks(ctx context.Context, cfg Config) (Marks, error) {
 	var parts []string
 	for _, t := range schemas.Tables() {
-		parts = append(parts, fmt.Sprintf("SELECT '%s' AS name, toYYYYMMDD(window_start) AS day, source, max(last_offset) AS mark FROM weir.%s GROUP BY day, source",
-			t, t))
+		parts = append(parts, fmt.Sprintf("SELECT '%s' AS name, toYYYYMMDD(window_start) AS day, source, max(last_offset) "+
+			"FROM weir.%s GROUP BY day, source", t, t))
 	}
 	var all []mark
 	sql := "SELECT * FROM (" + strings.Join(parts, " UNION ALL ") + ") ORDER BY name, day, source"

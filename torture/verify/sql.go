@@ -8,8 +8,8 @@ import (
 	"github.com/weirmesh/weir/schemas"
 )
 
-// view is one thing to compare: a base table, added up, or a public view. Its statement answers lines of a window's start, six counts in the
-// order of traffic.Counts, 1 if the row agrees with itself, and the dimensions.
+// view is one thing to compare: a base table, added up, or a public view. Its statement answers lines of a window's start, six counts in
+// the order of traffic.Counts, 1 if the row agrees with itself, and the dimensions.
 type view struct {
 	name   string
 	sql    string

@@ -128,7 +128,8 @@ func TestEveryTableAndView(t *testing.T) {
 	write(t, c, first, source("i"), 10, keep)
 	r := run(t, cfg)
 	for _, table := range r.Tables {
-		if table.Equal == 0 || table.Wrong[verify.Missing]+table.Wrong[verify.Short] == 0 || table.Wrong[verify.Extra]+table.Wrong[verify.Over] > 0 {
+		if table.Equal == 0 || table.Wrong[verify.Missing]+table.Wrong[verify.Short] == 0 ||
+			table.Wrong[verify.Extra]+table.Wrong[verify.Over] > 0 {
 			t.Errorf("half of the truth: %s has %d equal, wrong %v", table.Name, table.Equal, table.Wrong)
 		}
 		if table.Got.Calls != 640 || table.Want.Calls != 1280 || len(table.First) > verify.Differences {
@@ -147,7 +148,7 @@ func TestEveryTableAndView(t *testing.T) {
 			t.Errorf("counted twice: %s has wrong %v", table.Name, table.Wrong)
 		}
 	}
-	if r.Marks.Count == 0 || !strings.Contains(r.String(), "weir.calls/1 was counted under several names: weir.calls@again/1, weir.calls@i/1") {
+	if want := "weir.calls/1 was counted under several names: weir.calls@again/1, weir.calls@i/1"; !strings.Contains(r.String(), want) {
 		t.Errorf("counted twice: marks %+v", r.Marks)
 	}
 	// Only the first block is true now.
