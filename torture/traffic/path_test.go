@@ -51,6 +51,8 @@ func (p *partition) end(at time.Time) {
 
 func (p *partition) Call(c schemas.Call) { p.open.Call(p.next, &c) }
 
+func (p *partition) Retried(c schemas.Call) { p.open.Retried(p.next, &c) }
+
 func (p *partition) Seen(from schemas.Origin, end int64, fate join.Fate) {
 	what := []schemas.MeasureID{schemas.Spans}
 	if fate == join.Duplicate {

@@ -53,7 +53,7 @@ func (b *builder) root(at int64) {
 	if b.rng.Float64() < b.cfg.Late {
 		at -= b.rng.Int64N(int64(MaxLate))
 	}
-	b.visit(b.mesh.entries[b.rng.IntN(len(b.mesh.entries))], none, outside, at)
+	b.visit(b.mesh.entries[b.rng.IntN(len(b.mesh.entries))], none, outside, at, false)
 	b.trace++
 }
 
@@ -72,8 +72,9 @@ func (b *builder) work() int64 {
 	return d
 }
 
-// visit lets a service serve one call and returns when it was done. The caller is a workload, or nobody.
-func (b *builder) visit(to int, parent int32, caller uint16, at int64) int64 {
+// visit lets a service serve one call and returns when it was done. The caller is a workload, or nobody; its own span may say that this is
+// another attempt.
+func (b *builder) visit(to int, parent int32, caller uint16, at int64, again bool) int64 {
 	b.left--
 	svc := &b.mesh.services[to]
 	here := svc.places[b.rng.IntN(len(svc.places))]
@@ -90,7 +91,7 @@ func (b *builder) visit(to int, parent int32, caller uint16, at int64) int64 {
 	s := &b.spans[i]
 	s.end = at + b.work()
 	failed := b.outcome(s, b.mesh.places[here].grpc)
-	b.count(caller, s, here, failed)
+	b.count(caller, s, here, failed, again || s.retried)
 	if caller == unknown {
 		b.truth.orphan(here, s.end+b.mesh.places[here].shift)
 	}
@@ -110,32 +111,35 @@ func (b *builder) call(from int32, here uint16, c call, at int64) int64 {
 	case Peer, Proxied:
 		return b.toPeer(from, here, c, at)
 	case Bare:
-		return b.visit(c.to, from, caller, at+wire) + wire
+		return b.visit(c.to, from, caller, at+wire, false) + wire
 	}
 	client := span{parent: from, place: here, peer: noPeer, kind: schemas.KindClient, start: at}
 	if c.kind == Named {
 		client.peer = b.mesh.services[c.to].places[0]
 	}
+	client.retried = b.rng.Float64() < b.cfg.Retries
 	if b.rng.Float64() < b.cfg.Orphans {
-		client.lost, caller = true, unknown
+		client.lost, client.retried, caller = true, false, unknown
 	}
 	i := b.add(client)
-	b.spans[i].end = b.visit(c.to, i, caller, at+wire) + wire
+	b.spans[i].end = b.visit(c.to, i, caller, at+wire, client.retried) + wire
 	return b.spans[i].end
 }
 
-// toPeer makes a call that only its caller records. It is told by the innermost record of it.
+// toPeer makes a call that only its caller records. It is told by the innermost record of it, but that it is another attempt by the
+// outermost: the proxy beside an application does not know.
 func (b *builder) toPeer(from int32, here uint16, c call, at int64) int64 {
 	b.left--
 	s := span{parent: from, place: here, peer: c.peer, kind: schemas.KindClient, start: at, end: at + b.work()}
+	s.retried = b.rng.Float64() < b.cfg.Retries
+	again := s.retried
 	if c.kind == Proxied {
 		s.parent = b.add(s)
-		s.start, s.end = s.start+1000, s.end-1000
+		s.start, s.end, s.retried = s.start+1000, s.end-1000, false
 	}
 	s.failed = b.rng.Float64() < b.cfg.Failing
-	s.retried = b.rng.Float64() < b.cfg.Retries
 	b.add(s)
-	b.count(b.mesh.places[here].workload, &s, c.peer, s.failed)
+	b.count(b.mesh.places[here].workload, &s, c.peer, s.failed, again)
 	return s.end + 1000
 }
 
@@ -160,12 +164,12 @@ func (b *builder) outcome(s *span, isGRPC bool) (failed bool) {
 }
 
 // count writes down the call that s measures, by the clock of the host that s comes from.
-func (b *builder) count(caller uint16, s *span, to uint16, failed bool) {
+func (b *builder) count(caller uint16, s *span, to uint16, failed, again bool) {
 	c := Counts{Calls: 1, DurationNS: uint64(s.end - s.start)}
 	if failed {
 		c.Errors = 1
 	}
-	if s.retried {
+	if again {
 		c.Retries = 1
 	}
 	b.truth.call(caller, to, s.end+b.mesh.places[s.place].shift, c)
