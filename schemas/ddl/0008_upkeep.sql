@@ -48,3 +48,9 @@ GROUP BY day, source
 ALTER TABLE weir.edge_{{.Table}} ADD INDEX IF NOT EXISTS source_workload source_workload TYPE bloom_filter(0.01) GRANULARITY 1;
 ALTER TABLE weir.edge_{{.Table}} MATERIALIZE INDEX source_workload;
 {{end}}
+
+-- A day becomes one part once nothing was written to it for six hours. Parts are dropped when all of their rows are too old (TTL): with
+-- several parts of a day, what came late would stay behind for a while, and its windows would show less than was counted.
+{{range .Tables}}
+ALTER TABLE weir.{{.}} MODIFY SETTING min_age_to_force_merge_seconds = 21600, min_age_to_force_merge_on_partition_only = 1;
+{{end}}
