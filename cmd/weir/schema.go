@@ -21,7 +21,7 @@ func schemaCommand() *cobra.Command {
 		Long: "Stages bring the schema up to date when they start. Where their user may not (clickhouse.migrate: false), somebody who may runs\n" +
 			"`weir schema apply` before a new version is rolled out, and the stages only check.",
 	}
-	cmd.AddCommand(schemaVersionCommand(), schemaPlanCommand(), schemaApplyCommand())
+	cmd.AddCommand(schemaVersionCommand(), schemaPlanCommand(), schemaApplyCommand(), schemaPrintCommand())
 	return cmd
 }
 
