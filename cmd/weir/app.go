@@ -204,10 +204,7 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 	}
 	err = a.patiently(ctx, "reach ClickHouse", client.Ping)
 	if err == nil {
-		err = client.Migrate(ctx)
-	}
-	if err == nil {
-		err = client.SetRetention(ctx, a.cfg.ClickHouse.Retention)
+		err = a.prepareSchema(ctx, client)
 	}
 	if err != nil {
 		return nil, errors.Join(err, client.Close())

@@ -86,7 +86,12 @@ type ClickHouse struct {
 	Listen       string        `koanf:"listen" unit:"host:port" doc:"address of the embedded engine; port 0 picks a free one"`
 	Library      string        `koanf:"library" unit:"path" alias:"WEIR_CHDB_LIBRARY" doc:"libchdb, the embedded engine; empty to look in the usual places"`
 	MemoryMiB    int           `koanf:"memory_mib" unit:"MiB" doc:"memory the embedded engine may use"`
-	Retention    time.Duration `koanf:"retention" unit:"duration" doc:"how long windows are kept after they were stored"`
+	Retention    time.Duration `koanf:"retention" unit:"duration" doc:"how long 10 s windows and samples are kept after they were stored; like those of 1 min and 1 h longer than kafka.retention"`
+	Minutes      time.Duration `koanf:"retention_1m" unit:"duration" doc:"how long 1 min windows are kept after they were stored"`
+	Hours        time.Duration `koanf:"retention_1h" unit:"duration" doc:"how long 1 h windows are kept after they were stored"`
+	Forecasts    time.Duration `koanf:"retention_forecasts" unit:"duration" doc:"how long forecasts are kept after they were stored"`
+	Decisions    time.Duration `koanf:"retention_decisions" unit:"duration" doc:"how long findings, decisions and outcomes are kept after they were stored"`
+	Migrate      bool          `koanf:"migrate" doc:"bring schema and retention up to date at start; false: only check, somebody runs weir schema apply"`
 	QueryTimeout time.Duration `koanf:"query_timeout" unit:"duration" doc:"longest a reading query may run"`
 }
 
@@ -144,7 +149,8 @@ func Default() Config {
 		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},
 		ClickHouse: ClickHouse{
 			Listen: "127.0.0.1:0", MemoryMiB: 2048,
-			Retention: 30 * 24 * time.Hour, QueryTimeout: time.Minute,
+			Retention: 30 * 24 * time.Hour, Minutes: 90 * 24 * time.Hour, Hours: 400 * 24 * time.Hour,
+			Forecasts: 30 * 24 * time.Hour, Decisions: 400 * 24 * time.Hour, Migrate: true, QueryTimeout: time.Minute,
 		},
 		Features: Features{
 			FlushInterval: time.Second, Lateness: 2 * time.Second, Idle: 10 * time.Second,

@@ -25,6 +25,7 @@ func (c Config) Validate() error {
 		v.dial("broker.advertised", c.Broker.Advertised)
 	}
 	v.clickhouse(c.ClickHouse)
+	v.retention(c.ClickHouse, c.Kafka.Retention)
 	v.features(c.Features)
 	v.forecast(c.Forecast)
 	v.detect(c.Detect)
@@ -76,8 +77,27 @@ func (v *validator) clickhouse(c ClickHouse) {
 	v.check("clickhouse.password_file", c.PasswordFile == "" || c.User != "", "is set without clickhouse.user: name the user too")
 	v.listen("clickhouse.listen", c.Listen)
 	v.between("clickhouse.memory_mib", c.MemoryMiB, 256, 1<<24)
-	v.check("clickhouse.retention", c.Retention >= time.Hour, "is %s: give 1h or more", shortDuration(c.Retention))
 	v.positive("clickhouse.query_timeout", c.QueryTimeout)
+}
+
+// retention: the marks that say which messages are counted go with the windows, so these outlive every message that may be read again.
+func (v *validator) retention(c ClickHouse, log time.Duration) {
+	for _, k := range []struct {
+		key     string
+		keep    time.Duration
+		outlive time.Duration
+	}{
+		{"clickhouse.retention", c.Retention, log},
+		{"clickhouse.retention_1m", c.Minutes, log},
+		{"clickhouse.retention_1h", c.Hours, log},
+		{"clickhouse.retention_forecasts", c.Forecasts, 0},
+		{"clickhouse.retention_decisions", c.Decisions, 0},
+	} {
+		v.check(k.key, k.keep >= time.Hour, "is %s: give 1h or more", shortDuration(k.keep))
+		v.check(k.key, k.keep < time.Hour || k.keep > k.outlive,
+			"is %s: give more than kafka.retention (%s), or a message could be counted again after its windows are gone",
+			shortDuration(k.keep), shortDuration(k.outlive))
+	}
 }
 
 func (v *validator) features(c Features) {

@@ -55,7 +55,8 @@ func TestMigrationsAreNumberedWithoutHolesAndRendered(t *testing.T) {
 }
 
 // again is how statements begin that may run twice: a crash in the middle of a migration is mended by the next start.
-var again = regexp.MustCompile(`^(CREATE (DATABASE|TABLE|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE (VIEW|FUNCTION)|ALTER TABLE \S+ MODIFY TTL) `)
+var again = regexp.MustCompile(`^(CREATE (DATABASE|TABLE|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE (VIEW|FUNCTION)|` +
+	`ALTER TABLE \S+ (MODIFY TTL|MODIFY SETTING|ADD INDEX IF NOT EXISTS|MATERIALIZE INDEX)) `)
 
 func TestEveryStatementMayRunTwice(t *testing.T) {
 	for _, s := range statements(t) {
@@ -249,6 +250,34 @@ func TestTheLastWordOnActedOn(t *testing.T) {
 	for name, s := range last {
 		if !strings.Contains(s, "toUInt8(max(t.acted_on) > 0 OR sum(t.rejected_weir) > 0) AS acted_on") {
 			t.Errorf("%s does not count a call that Weir refused as an action:\n%s", name, s)
+		}
+	}
+}
+
+// TestFingerprintsCoverEveryMeasure: what is not in the hash could differ between two stores unseen.
+func TestFingerprintsCoverEveryMeasure(t *testing.T) {
+	var last string
+	for _, s := range statements(t) {
+		if strings.HasPrefix(s, "CREATE OR REPLACE VIEW weir.fingerprints ") {
+			last = s
+		}
+	}
+	parts := strings.Split(last, "UNION ALL")
+	if len(parts) != len(schemas.Tables()) {
+		t.Fatalf("%d of %d tables have fingerprints", len(parts), len(schemas.Tables()))
+	}
+	for _, part := range parts {
+		_, name, _ := strings.Cut(part, "FROM weir.")
+		subject := schemas.Subject(name[:strings.Index(name, "_")])
+		for _, m := range subject.Measures() {
+			if m != schemas.Revision && !strings.Contains(part, "sum(t."+m.String()+")") {
+				t.Errorf("the fingerprint of %s windows leaves %s out", subject, m)
+			}
+		}
+		for _, d := range subject.Dimensions() {
+			if strings.Count(part, "t."+d) != 2 {
+				t.Errorf("the fingerprint of %s windows leaves %s out", subject, d)
+			}
 		}
 	}
 }

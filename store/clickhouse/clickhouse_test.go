@@ -42,7 +42,7 @@ func open(t testing.TB) (*clickhouse.Client, clickhouse.Config) {
 	return c, cfg
 }
 
-func ask(t *testing.T, cfg clickhouse.Config, sql string) string {
+func ask(t testing.TB, cfg clickhouse.Config, sql string) string {
 	t.Helper()
 	var out strings.Builder
 	if err := clickhouse.Query(t.Context(), cfg, sql, "TSV", &out); err != nil {

@@ -28,15 +28,3 @@ func (c *Client) Totals(ctx context.Context) (Totals, error) {
 	}
 	return t, nil
 }
-
-// SetRetention makes the 10 s windows and samples stay for d after they were stored.
-func (c *Client) SetRetention(ctx context.Context, d time.Duration) error {
-	for _, table := range []string{"service_10s", "edge_10s", "instance_10s", "samples"} {
-		sql := fmt.Sprintf("ALTER TABLE weir.%s MODIFY TTL stored + INTERVAL %d SECOND SETTINGS materialize_ttl_after_modify = 0",
-			table, int64(d/time.Second))
-		if err := c.conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("set retention of %s: %w", table, err)
-		}
-	}
-	return nil
-}
