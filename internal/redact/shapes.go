@@ -85,7 +85,7 @@ func pair(s string, i int) match {
 		return match{}
 	}
 	stop := value(s, begin)
-	address := kind == perhapsService && sign == ':' && begin == end+1 && !(stop-begin >= 8 && unpronounceable(s[begin:stop]))
+	address := kind == perhapsService && sign == ':' && begin == end+1 && (stop-begin < 8 || !unpronounceable(s[begin:stop]))
 	if stop == begin || address {
 		return match{}
 	}
