@@ -96,6 +96,7 @@ func (a *answers) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPH
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, answer, done := a.request(r.Context())
 			defer done()
+			answer.source = r.RemoteAddr
 			next.ServeHTTP(&writer{ResponseWriter: w, answer: answer, logger: a.logger}, r.WithContext(ctx))
 		}), nil
 	}, nil
