@@ -8,8 +8,6 @@ import (
 const (
 	// forget is how long a name is known that nobody uses.
 	forget = time.Hour
-	// touchEvery is how exactly the time of a name's last use is known: noting each use would cost more than looking the name up.
-	touchEvery = time.Second
 	// sweepEvery is how often a full level looks for what can be forgotten.
 	sweepEvery = time.Minute
 )
@@ -48,11 +46,9 @@ func newLevel(most int) level {
 // admit reports whether the name is known or was admitted now.
 func (l *level) admit(name uint64, source string, now time.Time) bool {
 	if e, ok := l.known[name]; ok {
-		if now.Sub(e.used) >= touchEvery {
-			e.of.unlink(e)
-			e.used = now
-			e.of.link(e)
-		}
+		e.of.unlink(e)
+		e.used = now
+		e.of.link(e)
 		return true
 	}
 	if len(l.known) >= l.most && !l.makeRoom(source, now) {
