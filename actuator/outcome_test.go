@@ -152,6 +152,7 @@ func TestOutcomes(t *testing.T) {
 			"shift of no version there", decision(schemas.Shift, "cart@v3", 0, 50, 0), schemas.StageRefused, "no_subset",
 			"VirtualService shop/cart routes no subset of version v3.", "VirtualService shop/cart",
 		},
+		{"all names that were too many", decision(schemas.Scale, "cart@~overflow", 0, 2, 3), schemas.StageRefused, "no_object", "~overflow stands for all names that were too many, and is no workload.", ""},
 		{"shift of what is not routed", decision(schemas.Shift, "pay@v1", 0, 50, 0), schemas.StageRefused, "no_object", "No VirtualService routes shop/pay@v1.", ""},
 		{
 			"shift, not valid", decision(schemas.Shift, "odd@v1", 0, 50, 0), schemas.StageRefused, "invalid",

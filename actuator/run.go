@@ -11,6 +11,7 @@ import (
 	"github.com/weirmesh/weir/actuator/arbiter"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/internal/pause"
+	"github.com/weirmesh/weir/internal/redact"
 	"github.com/weirmesh/weir/schemas"
 )
 
@@ -95,7 +96,7 @@ func (r *run) say(m ingest.Message, reason error) {
 	if !r.saidAt.IsZero() && now.Sub(r.saidAt) < quietLog {
 		return
 	}
-	r.parts.Logger.Warn("Decision is not believed and goes to the dead letter", "source", m.Source, "offset", m.Offset, "reason", reason,
+	r.parts.Logger.Warn("Decision is not believed and goes to the dead letter", "source", m.Source, "offset", m.Offset, "reason", redact.Text(reason.Error()),
 		"since_last", r.unreadable)
 	r.unreadable, r.saidAt = 0, now
 }

@@ -30,6 +30,9 @@ func needs(kind schemas.DecisionKind) []cluster.Kind {
 
 // find finds the object of a decision. The error is a cluster.Refusal.
 func find(d schemas.Decision, around cluster.Around) (*target, error) {
+	if d.Target.Overflowed() {
+		return nil, cluster.Refusal{Rule: "no_object", Reason: fmt.Sprintf("%s stands for all names that were too many, and is no workload.", schemas.Overflow)}
+	}
 	t := &target{workload: d.Target}
 	if d.Kind == schemas.Scale {
 		o, err := cluster.FindDeployment(around[cluster.Deployment], d.Target)

@@ -35,6 +35,9 @@ func (c Config) configuration() (string, error) {
 			"compression": c.Compression,
 			"attributes":  c.Attributes,
 			"tenant":      c.Tenant,
+
+			"max_workloads": c.MaxWorkloads, "max_instances": c.MaxInstances, "max_series": c.MaxSeries,
+			"max_future": c.MaxFuture.String(), "max_past": c.MaxPast.String(),
 		}},
 		"service": tree{
 			"extensions": []string{"weir_answers"},

@@ -7,25 +7,29 @@ import (
 	"time"
 
 	"github.com/weirmesh/weir/ingest"
+	"github.com/weirmesh/weir/internal/redact"
 	"github.com/weirmesh/weir/schemas/wire"
 )
 
-// deadLetter is the record that keeps an unreadable message for people: its first bytes, where it was, and why it could not be read.
+// maxHeader is how long a header may be that a dead letter repeats; Weir's own are shorter.
+const maxHeader = 64
+
+// deadLetter is the record that tells people of an unreadable message: where it is, why it could not be read, and how to know it again.
 func deadLetter(m ingest.Message, reason error) ingest.Record {
 	headers := []wire.Header{
-		{Key: wire.HeaderReason, Value: reason.Error()},
+		{Key: wire.HeaderReason, Value: redact.Text(reason.Error())},
 		{Key: wire.HeaderStage, Value: "features"},
 		{Key: wire.HeaderSource, Value: m.Source.String()},
 		{Key: wire.HeaderOffset, Value: strconv.FormatInt(m.Offset, 10)},
 	}
 	for _, key := range []string{wire.HeaderEvents, wire.HeaderRows, wire.HeaderSchema, wire.HeaderProducer, wire.HeaderSeq} {
-		if value, ok := wire.Find(m.Headers, key); ok {
-			headers = append(headers, wire.Header{Key: key, Value: value})
+		if value, ok := wire.Find(m.Headers, key); ok && len(value) <= maxHeader {
+			headers = append(headers, wire.Header{Key: key, Value: redact.Identity(value)})
 		}
 	}
 	return ingest.Record{
 		Topic: wire.TopicDeadLetter, Key: []byte(m.Source.String()),
-		Value: m.Value[:min(len(m.Value), wire.DeadLetterBytes)], Headers: headers,
+		Value: wire.Unreadable(m.Value), Headers: headers,
 	}
 }
 

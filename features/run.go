@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/internal/pause"
+	"github.com/weirmesh/weir/internal/redact"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store"
@@ -76,7 +77,7 @@ func (r *run) take(ctx context.Context, m ingest.Message) error {
 	if unreadable == nil || m.Offset < s.assigned.Position.Durable {
 		return nil
 	}
-	r.parts.Logger.Warn("Message cannot be read and goes to the dead letter", "source", m.Source, "offset", m.Offset, "reason", unreadable)
+	r.parts.Logger.Warn("Message cannot be read and goes to the dead letter", "source", m.Source, "offset", m.Offset, "reason", redact.Text(unreadable.Error()))
 	return r.retry(ctx, "write dead letter", func(ctx context.Context) error {
 		return r.parts.Producer.Produce(ctx, deadLetter(m, unreadable))
 	})

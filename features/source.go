@@ -115,7 +115,7 @@ func (s *source) takeSamples(m ingest.Message, now time.Time) error {
 func (s *source) control(m ingest.Message, what string, now time.Time, count *counters) error {
 	event, ok := wire.FindInt(m.Headers, wire.HeaderEventTime)
 	if what != wire.ControlWatermark || !ok {
-		return fmt.Errorf("control message %q is not known, or has no %s", what, wire.HeaderEventTime)
+		return fmt.Errorf("control message is not known, or has no %s", wire.HeaderEventTime)
 	}
 	s.joiner.EndBefore(m.Offset, event, &output{source: s, offset: m.Offset, count: count})
 	s.silence.End()

@@ -13,6 +13,9 @@ const (
 	UnknownCaller = "?"
 	// UnknownService is what OpenTelemetry SDKs call a service nobody named.
 	UnknownService = "unknown_service"
+	// Overflow stands for all names that a collector did not let through because there were too many, at the level that was full:
+	// a workload, version, instance, peer or metric. No sender can choose it. Nothing acts on it.
+	Overflow = "~overflow"
 )
 
 // MaxName is the longest name, in bytes, that Weir keeps of anything a sender may choose. Kubernetes allows 253.
@@ -28,6 +31,9 @@ type Workload struct {
 func (w Workload) Key() string {
 	return w.Cluster + "/" + w.Namespace + "/" + w.Name
 }
+
+// Overflowed reports whether the workload or its version is not one, but all that were too many.
+func (w Workload) Overflowed() bool { return w.Name == Overflow || w.Version == Overflow }
 
 // Origin is the place a record comes from: one instance (a pod, a process, a machine) of a workload.
 // Instance "" means that the sender did not say; all such records of a workload then count as one instance.

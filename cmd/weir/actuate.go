@@ -14,6 +14,7 @@ import (
 	"github.com/weirmesh/weir/actuator/manifests"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/internal/redact"
 	"github.com/weirmesh/weir/internal/signing"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/schemas/wire"
@@ -138,9 +139,9 @@ func settled(ctx context.Context, k *kafka.Client) (map[string]bool, error) {
 // rejectDecision keeps a message of weir.decisions that is not believed.
 func rejectDecision(ctx context.Context, k *kafka.Client, m ingest.Message, reason error) error {
 	return k.Produce(ctx, ingest.Record{
-		Topic: wire.TopicDeadLetter, Key: []byte(m.Source.String()), Value: m.Value[:min(len(m.Value), wire.DeadLetterBytes)],
+		Topic: wire.TopicDeadLetter, Key: []byte(m.Source.String()), Value: wire.Unreadable(m.Value),
 		Headers: []wire.Header{
-			{Key: wire.HeaderReason, Value: reason.Error()},
+			{Key: wire.HeaderReason, Value: redact.Text(reason.Error())},
 			{Key: wire.HeaderStage, Value: stageActuator},
 			{Key: wire.HeaderSource, Value: m.Source.String()},
 			{Key: wire.HeaderOffset, Value: fmt.Sprint(m.Offset)},

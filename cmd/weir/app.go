@@ -171,7 +171,7 @@ func (a *app) topics() []kafka.Topic {
 		case wire.TopicProgress:
 			t.Retention = time.Hour
 		case wire.TopicDeadLetter:
-			t.Partitions, t.Retention = 1, min(t.Retention, 72*time.Hour)
+			t.Partitions, t.Retention = 1, min(t.Retention, k.DeadLetterRetention)
 		}
 		out = append(out, t)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/weirmesh/weir/ingest/recording"
 	"github.com/weirmesh/weir/ingest/replay"
 	"github.com/weirmesh/weir/internal/lock"
+	"github.com/weirmesh/weir/internal/redact"
 	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store/clickhouse"
 )
@@ -241,8 +242,8 @@ func (j *replayJob) untilDurable(ctx context.Context) error { return untilDurabl
 // deadLetter keeps a row of the recording that cannot be read.
 func (j *replayJob) deadLetter(ctx context.Context, row recording.BadRow) error {
 	return j.kafka.Produce(ctx, ingest.Record{
-		Topic: wire.TopicDeadLetter, Value: row.Raw, Headers: []wire.Header{
-			{Key: wire.HeaderReason, Value: row.Reason},
+		Topic: wire.TopicDeadLetter, Value: wire.Unreadable(row.Raw), Headers: []wire.Header{
+			{Key: wire.HeaderReason, Value: redact.Text(row.Reason)},
 			{Key: wire.HeaderStage, Value: "replay"},
 			{Key: wire.HeaderSource, Value: row.File},
 			{Key: wire.HeaderOffset, Value: strconv.Itoa(row.Line)},

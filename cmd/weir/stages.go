@@ -32,6 +32,8 @@ func (a *app) collectorConfig(addresses []string) collector.Config {
 	c.MemoryLimitMiB, c.MaxRequestMiB = a.cfg.Collector.MemoryLimitMiB, a.cfg.Collector.MaxRequestMiB
 	c.KafkaAddresses, c.KafkaTLS, c.KafkaCAFile = addresses, a.kafkaTLS(), a.cfg.TLS.CAFile
 	c.Compression, c.Attributes, c.Tenant = a.cfg.Kafka.Compression, a.cfg.Collector.Attributes, a.cfg.Collector.Tenant
+	c.MaxWorkloads, c.MaxInstances, c.MaxSeries = a.cfg.Collector.MaxWorkloads, a.cfg.Collector.MaxInstances, a.cfg.Collector.MaxSeries
+	c.MaxFuture, c.MaxPast = a.cfg.Collector.MaxFuture, a.cfg.Collector.MaxPast
 	c.Registerer, c.Logger = a.registry, a.log
 	return c
 }

@@ -14,6 +14,8 @@ import (
 // Answer gathers what a request's sender must be told about records that were not taken. It is safe for concurrent use; a nil Answer
 // takes rejections and forgets them.
 type Answer struct {
+	source string // who sent the request; set before anybody else has the answer
+
 	mu       sync.Mutex // guards the rest
 	signal   pipeline.Signal
 	rejected int64
@@ -32,6 +34,14 @@ func NewContext(ctx context.Context) (context.Context, *Answer) {
 func FromContext(ctx context.Context) *Answer {
 	a, _ := ctx.Value(key{}).(*Answer)
 	return a
+}
+
+// Source is the address of the connection that the request came by, with its port; "" if it is not known.
+func (a *Answer) Source() string {
+	if a == nil {
+		return ""
+	}
+	return a.source
 }
 
 // Reject says that n records of the request will never be taken. The first reason is the one the sender reads.

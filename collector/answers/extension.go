@@ -87,7 +87,11 @@ func (a *answers) request(ctx context.Context) (context.Context, *Answer, func()
 
 // GetGRPCServerOptions puts the answer into unary calls.
 func (a *answers) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
-	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(a.intercept)}, nil
+	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(a.intercept)}
+	if c := newCodec(); c != nil {
+		options = append(options, grpc.ForceServerCodecV2(c))
+	}
+	return options, nil
 }
 
 // GetHTTPHandler puts the answer into HTTP requests.
@@ -96,7 +100,10 @@ func (a *answers) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPH
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, answer, done := a.request(r.Context())
 			defer done()
-			next.ServeHTTP(&writer{ResponseWriter: w, answer: answer, logger: a.logger}, r.WithContext(ctx))
+			answer.source = r.RemoteAddr
+			r = r.WithContext(ctx)
+			guard(r)
+			next.ServeHTTP(&writer{ResponseWriter: w, answer: answer, logger: a.logger}, r)
 		}), nil
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 )
 
 // protoMessage is what the OTLP server's responses can do. Their type is internal to pdata, so the response is replaced by way of its
@@ -19,6 +20,9 @@ type protoMessage interface {
 func (a *answers) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	ctx, answer, done := a.request(ctx)
 	defer done()
+	if from, ok := peer.FromContext(ctx); ok {
+		answer.source = from.Addr.String()
+	}
 	resp, err := handle(ctx, req)
 	if n, reason := answer.Rejected(); err == nil && n > 0 {
 		if err := fill(resp, answer); err != nil {

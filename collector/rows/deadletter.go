@@ -20,8 +20,8 @@ const Stage = "collector"
 
 // lose records a span that cannot be used: as a dead letter that says why, and as a row that lowers its window's completeness.
 func (r *spanRun) lose(span ptrace.Span, from schemas.Origin, reason string) error {
-	end := r.received
-	if t := uint64(span.EndTimestamp()); t > 0 && t <= math.MaxInt64 {
+	end := r.clock.received
+	if t := uint64(span.EndTimestamp()); t > 0 && t <= math.MaxInt64 && r.clock.absurd(int64(t)) == "" {
 		end = int64(t)
 	}
 	kept := r.letters < MaxDeadLetters
@@ -42,7 +42,8 @@ func (r *spanRun) lose(span ptrace.Span, from schemas.Origin, reason string) err
 	return r.put(wire.PartitionOf([]byte(from.Key()), r.at.Calls), row, from, columns.Peer{})
 }
 
-// deadLetter writes the span as OTLP JSON with its ids, name, times and kind and who sent it; its attributes stay behind.
+// deadLetter writes the span as OTLP JSON with its ids, times and kind and who sent it. Its attributes stay behind, and its name, in which
+// people put paths and queries.
 func deadLetter(span ptrace.Span, from schemas.Origin, reason string) (ingest.Record, error) {
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
@@ -63,7 +64,6 @@ func deadLetter(span ptrace.Span, from schemas.Origin, reason string) (ingest.Re
 	out.SetTraceID(span.TraceID())
 	out.SetSpanID(span.SpanID())
 	out.SetParentSpanID(span.ParentSpanID())
-	out.SetName(name(span.Name()))
 	out.SetKind(ptrace.SpanKind(kindOf(span)))
 	out.SetStartTimestamp(span.StartTimestamp())
 	out.SetEndTimestamp(span.EndTimestamp())

@@ -1,8 +1,6 @@
 package rows
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -20,14 +18,18 @@ type facts struct {
 	grpc, http            bool
 	messaging, db         bool
 	retried               bool
-	peerName, peerSpace   string
-	peerService           string
 	errorType, envoyFlags string
-	httpRoute             string
-	rpcService, rpcMethod string
 	istio                 istioTags
-	destination           columns.Peer // as Istio's proxies name it
-	upstream              string       // Envoy's cluster that the call went to
+	routeFacts
+	peerFacts
+}
+
+// peerFacts are the attributes that name whom a span called.
+type peerFacts struct {
+	peerName, peerSpace string
+	peerService         string
+	destination         columns.Peer // as Istio's proxies name it
+	upstream            string       // Envoy's cluster that the call went to
 }
 
 // bytesFact is a size of which several attributes may tell; the one with the lowest rank is believed.
@@ -173,10 +175,7 @@ func (f *facts) protocol() string {
 }
 
 // peer is whom a sending span says it called.
-func (f *facts) peer(kind schemas.Kind) columns.Peer {
-	if !kind.Sends() {
-		return columns.Peer{}
-	}
+func (f *peerFacts) peer() columns.Peer {
 	var peer columns.Peer
 	switch {
 	case f.peerName != "":
@@ -192,13 +191,4 @@ func (f *facts) peer(kind schemas.Kind) columns.Peer {
 		return columns.Peer{}
 	}
 	return peer
-}
-
-// route is the template of what was asked. A query is no part of one, whatever an instrumentation sends.
-func (f *facts) route() (service, method string) {
-	if f.httpRoute != "" {
-		template, _, _ := strings.Cut(f.httpRoute, "?")
-		return "", name(template)
-	}
-	return f.rpcService, f.rpcMethod
 }

@@ -18,7 +18,8 @@ func instanceKeys() [5]string {
 	return [...]string{"service.instance.id", "k8s.pod.uid", "k8s.pod.name", "container.id", "host.name"}
 }
 
-// origin returns who a resource says it is. It never names the outside or the unknown caller: those are no senders.
+// origin returns who a resource says it is, in its own words, see fit. It never names the outside or the unknown caller: those are no
+// senders.
 func (c *Converter) origin(resource pcommon.Resource) schemas.Origin {
 	a := attributes(resource.Attributes())
 	o := schemas.Origin{
@@ -43,13 +44,20 @@ func (c *Converter) origin(resource pcommon.Resource) schemas.Origin {
 	return o
 }
 
+// fit returns an origin whose names are fit to be names.
+func fit(o schemas.Origin) schemas.Origin {
+	o.Cluster, o.Region, o.Namespace = name(o.Cluster), name(o.Region), name(o.Namespace)
+	o.Name, o.Version, o.Instance = name(o.Name), name(o.Version), instanceName(o.Instance)
+	return o
+}
+
 type attributes pcommon.Map
 
 // first returns the first of the attributes that is there and not empty.
 func (a attributes) first(keys ...string) string {
 	for _, key := range keys {
 		if v, ok := pcommon.Map(a).Get(key); ok {
-			if s := name(text(v)); s != "" {
+			if s := text(v); s != "" {
 				return s
 			}
 		}

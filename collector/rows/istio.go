@@ -28,7 +28,7 @@ func (t istioTags) origin(from schemas.Origin) schemas.Origin {
 	if namespace != "" {
 		from.Namespace = namespace
 		if short := strings.TrimSuffix(from.Name, "."+namespace); short != "" && short != schemas.UnknownCaller {
-			from.Name = short
+			from.Name = own(short)
 		}
 	}
 	if service := name(t.service); service != "" && service != unknownToIstio && service != schemas.UnknownCaller {
@@ -41,7 +41,7 @@ func (t istioTags) origin(from schemas.Origin) schemas.Origin {
 		from.Cluster = name(t.cluster)
 	}
 	if from.Instance == "" {
-		from.Instance = name(podOf(t.node))
+		from.Instance = instanceName(podOf(t.node))
 	}
 	return from
 }

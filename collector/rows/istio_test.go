@@ -240,7 +240,7 @@ func TestIstioMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1})
+	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1}, received())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,5 +68,5 @@ func metricValue(s string) string {
 			return '_'
 		}
 		return r
-	}, limit(s, maxMetricValue))
+	}, identity(s, maxMetricValue))
 }

@@ -8,11 +8,40 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/weirmesh/weir/internal/redact"
 	"github.com/weirmesh/weir/schemas"
 )
 
-// name makes a text fit to name something: at most schemas.MaxName bytes, see limit.
-func name(s string) string { return limit(s, schemas.MaxName) }
+// name makes a text fit to name something: without secrets, at most schemas.MaxName bytes, see limit.
+func name(s string) string { return own(limit(clean(s, redact.Text), schemas.MaxName)) }
+
+// identity is name for what tells two senders or two series apart: they stay two when what differs is taken out.
+func identity(s string, size int) string { return own(limit(clean(s, redact.Identity), size)) }
+
+func instanceName(s string) string { return identity(s, schemas.MaxName) }
+
+// own keeps the name that only Weir may give from being claimed.
+func own(s string) string {
+	if s == schemas.Overflow {
+		return "_" + s[1:]
+	}
+	return s
+}
+
+// maxScan is how much of a text is searched for secrets; what follows is dropped.
+const maxScan = 2 * schemas.MaxName
+
+// clean takes the secrets out of the beginning of a text. What is left of it may end in half a secret, so its end is dropped too.
+func clean(s string, redacted func(string) string) string {
+	if len(s) <= maxScan {
+		return redacted(s)
+	}
+	s = redacted(cut(s, maxScan))
+	if strings.HasSuffix(s, "}") {
+		return s
+	}
+	return cut(s, max(0, len(s)-schemas.MaxName))
+}
 
 // limit returns s cut to at most size bytes, with U+FFFD in place of control characters and of what is not UTF-8.
 func limit(s string, size int) string {

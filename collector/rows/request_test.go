@@ -187,7 +187,7 @@ func FuzzSamples(f *testing.F) {
 		if err != nil {
 			return
 		}
-		batch, err := c.Samples(md, rows.Layout{Samples: 3})
+		batch, err := c.Samples(md, rows.Layout{Samples: 3}, received())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,9 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
+	"github.com/weirmesh/weir/collector/names"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/schemas/columns"
 	"github.com/weirmesh/weir/schemas/wire"
@@ -14,6 +16,11 @@ import (
 type Config struct {
 	Tenant     string   // given to every record
 	Attributes []string // attribute keys of gauges and counters to keep, besides KeptAttributes
+
+	// Names bounds the names that are let through; nil = a table of its own with the usual limits.
+	Names *names.Table
+	// MaxFuture and MaxPast are how far from the time of receipt an event may be; 0 = any time.
+	MaxFuture, MaxPast time.Duration
 }
 
 // Layout is the number of partitions of each topic; all are at least 1 where the topic is written to.
@@ -27,6 +34,8 @@ type Batch struct {
 	Read    int             // spans or points in the request
 	Rows    int             // of them, those that are in Records; points of counters may share a row
 	Losses  []Loss          // of them, those that are not rows, by reason
+
+	Overflowed names.Counts // spans or points with schemas.Overflow for a name, by level
 }
 
 // Loss is a number of records of a request that are not in its rows.
@@ -51,18 +60,31 @@ func (b *Batch) lose(l Loss) {
 // Converter turns requests into messages. It is safe for concurrent use.
 type Converter struct {
 	tenant   string
-	kept     []string  // sorted
-	builders sync.Pool // of empty *columns.SpanBuilder
+	kept     []string   // sorted
+	builders *sync.Pool // of empty *columns.SpanBuilder
+	names    *names.Table
+	source   string
+	times    timeLimits
 }
 
 // New returns a converter.
 func New(cfg Config) *Converter {
 	kept := append(KeptAttributes(), cfg.Attributes...)
 	slices.Sort(kept)
-	return &Converter{
-		tenant: name(cfg.Tenant),
-		kept:   slices.Compact(kept),
+	if cfg.Names == nil {
+		cfg.Names = names.New(names.DefaultLimits())
 	}
+	return &Converter{
+		tenant: name(cfg.Tenant), kept: slices.Compact(kept), builders: &sync.Pool{}, names: cfg.Names,
+		times: timeLimits{future: int64(cfg.MaxFuture), past: int64(cfg.MaxPast)},
+	}
+}
+
+// From returns the same converter for the requests of one source, which its names count for: a connection.
+func (c *Converter) From(source string) *Converter {
+	of := *c
+	of.source = source
+	return &of
 }
 
 // builder returns an empty builder, an old one if there is one.

@@ -2,10 +2,12 @@ package rows
 
 import (
 	"math"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/weirmesh/weir/collector/names"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/schemas/columns"
@@ -21,6 +23,7 @@ type sampleRun struct {
 	at     Layout
 	open   []openSamples // by partition
 	totals totals
+	clock  clock
 	batch  Batch
 }
 
@@ -62,24 +65,25 @@ type openSamples struct {
 type series struct {
 	resource  pcommon.Map
 	from      schemas.Origin
+	over      names.Set // levels of from that are schemas.Overflow
 	partition int
 	name      string
 	unit      string
 	counter   bool
 }
 
-// Samples turns the gauges and the running totals of a request into messages.
-func (c *Converter) Samples(md pmetric.Metrics, at Layout) (Batch, error) {
-	r := &sampleRun{Converter: c, at: at, open: make([]openSamples, at.Samples)}
+// Samples turns the gauges and the running totals of a request into messages. received is the time of receipt.
+func (c *Converter) Samples(md pmetric.Metrics, at Layout, received time.Time) (Batch, error) {
+	r := &sampleRun{Converter: c, at: at, open: make([]openSamples, at.Samples), clock: c.clock(received)}
 	for _, rm := range md.ResourceMetrics().All() {
-		from := c.origin(rm.Resource())
+		from, over := c.names.Origin(c.source, received, fit(c.origin(rm.Resource())))
 		s := series{
-			resource: rm.Resource().Attributes(), from: from,
+			resource: rm.Resource().Attributes(), from: from, over: over,
 			partition: wire.PartitionOf([]byte(from.Key()), at.Samples),
 		}
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				s.name, s.unit, s.counter = name(m.Name()), name(m.Unit()), false
+				s.name, s.unit, s.counter = instanceName(m.Name()), name(m.Unit()), false
 				if err := r.metric(m, s); err != nil {
 					return Batch{}, err
 				}
@@ -139,13 +143,21 @@ func (r *sampleRun) points(points pmetric.NumberDataPointSlice, s series) error 
 			r.batch.lose(Loss{Reason: "no_metric_name", Count: 1})
 		case t == 0 || t > math.MaxInt64:
 			r.batch.lose(Loss{Reason: "time_out_of_range", Count: 1})
+		case r.clock.absurd(int64(t)) != "":
+			r.batch.lose(Loss{Reason: r.clock.absurd(int64(t)), Count: 1})
 		case math.IsNaN(value) || math.IsInf(value, 0):
 			r.batch.lose(Loss{Reason: "not_finite", Count: 1})
 		default:
 			metric, whole := r.metricName(s, p.Attributes())
 			row := columns.Sample{Time: int64(t), Origin: s.from, Metric: metric, Unit: s.unit, Value: value}
+			over := s.over
+			if !r.names.Series(r.source, r.clock.now, s.from, metric) {
+				// The values of different metrics have no sum; that there was a point does.
+				row.Metric, row.Unit, row.Value, over = schemas.Overflow, "{points}", 1, over|names.SetOf(names.Series)
+			}
+			over.Count(&r.batch.Overflowed)
 			r.batch.Rows++
-			if s.counter && !whole {
+			if over.Has(names.Series) || s.counter && !whole {
 				r.totals.add(s.partition, row)
 			} else if err := r.put(s.partition, row); err != nil {
 				return err

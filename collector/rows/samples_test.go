@@ -39,7 +39,7 @@ func gauges() pmetric.Metrics {
 
 func TestSamples(t *testing.T) {
 	at := rows.Layout{Samples: 8}
-	batch, err := rows.New(rows.Config{Tenant: "blue", Attributes: []string{"x", "state"}}).Samples(gauges(), at)
+	batch, err := rows.New(rows.Config{Tenant: "blue", Attributes: []string{"x", "state"}}).Samples(gauges(), at, received())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestCountersAreRunningTotals(t *testing.T) {
 	add(1, 3, attrs{"envoy.cluster_name": "c", "path": "/x"})
 	add(2, 110, attrs{"envoy.cluster_name": "b", "path": "/x"})
 	add(2, 7, attrs{"envoy.cluster_name": "d"})
-	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1})
+	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1}, received())
 	if err != nil || batch.Read != 5 || batch.Rows != 5 || batch.Losses != nil || len(batch.Records) != 1 {
 		t.Fatalf("%+v, %v", batch, err)
 	}
@@ -158,7 +158,7 @@ func TestPointsThatAreNotKept(t *testing.T) {
 			m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 			m.SetName("m")
 			tt.make(m)
-			batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1})
+			batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1}, received())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestSampleMessagesAreBounded(t *testing.T) {
 		p.SetTimestamp(1)
 		p.SetIntValue(int64(i))
 	}
-	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1})
+	batch, err := rows.New(rows.Config{}).Samples(md, rows.Layout{Samples: 1}, received())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,37 +12,21 @@ import (
 	"github.com/weirmesh/weir/schemas/wire"
 )
 
-// maxRoutes bounds the RPC routes one request remembers; with more of them, each is put together anew.
-const maxRoutes = 1024
-
 // spanRun is the work on one request of spans.
 type spanRun struct {
 	*Converter
-	at       Layout
-	received int64
-	open     []openMessage // by partition
-	routes   map[[2]string]string
-	from     sender
-	letters  int
-	batch    Batch
-}
-
-// sender is whom the spans of a resource come from. Most spans of a proxy name the same one as the span before, so the last is kept.
-type sender struct {
-	resource schemas.Origin
-	tags     istioTags
-	tagged   schemas.Origin // resource with tags
-}
-
-// is returns the sender of a span with these tags. It is valid until the next call.
-func (s *sender) is(tags *istioTags) *schemas.Origin {
-	switch {
-	case *tags == istioTags{}:
-		return &s.resource
-	case *tags != s.tags:
-		s.tags, s.tagged = *tags, tags.origin(s.resource)
-	}
-	return &s.tagged
+	at      Layout
+	clock   clock
+	open    []openMessage // by partition
+	routes  map[routeFacts]string
+	route   lastRoute
+	peers   map[peerFacts]admittedPeer
+	peer    lastPeer
+	senders map[sender]admitted
+	sender  sender
+	from    admitted // sender, if it is known
+	letters int
+	batch   Batch
 }
 
 // openMessage is a message rows are being added to; rows is nil while there are none.
@@ -53,12 +37,12 @@ type openMessage struct {
 
 // Spans turns a request of spans into messages: at most one for each partition, unless one is full. received is the time of receipt.
 func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batch, error) {
-	r := &spanRun{Converter: c, at: at, received: received.UnixNano(), open: make([]openMessage, at.Calls)}
+	r := &spanRun{Converter: c, at: at, clock: c.clock(received), open: make([]openMessage, at.Calls)}
 	for _, rs := range td.ResourceSpans().All() {
-		r.from = sender{resource: c.origin(rs.Resource())}
+		resource := c.origin(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				if err := r.add(span); err != nil {
+				if err := r.add(span, &resource); err != nil {
 					return Batch{}, err
 				}
 			}
@@ -72,21 +56,28 @@ func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batc
 	return r.batch, nil
 }
 
-func (r *spanRun) add(span ptrace.Span) error {
+func (r *spanRun) add(span ptrace.Span, resource *schemas.Origin) error {
 	r.batch.Read++
 	var f facts
 	f.read(span)
-	from := r.from.is(&f.istio)
-	if reason := unusable(span); reason != "" {
-		return r.lose(span, *from, reason)
+	from := r.sent(resource, &f.istio)
+	over := from.over
+	if reason := r.unusable(span); reason != "" {
+		over.Count(&r.batch.Overflowed)
+		return r.lose(span, from.Origin, reason)
 	}
 	row := r.row(span, &f)
+	peer := r.called(&f, row.Kind)
+	over |= peer.over
+	if over != 0 {
+		over.Count(&r.batch.Overflowed)
+	}
 	r.batch.Rows++
-	return r.put(wire.PartitionOfTrace(row.Trace, r.at.Calls), row, *from, f.peer(row.Kind))
+	return r.put(wire.PartitionOfTrace(row.Trace, r.at.Calls), row, from.Origin, peer.Peer)
 }
 
 // unusable says why a span cannot become a row, or "".
-func unusable(span ptrace.Span) string {
+func (r *spanRun) unusable(span ptrace.Span) string {
 	switch end := uint64(span.EndTimestamp()); {
 	case span.TraceID().IsEmpty():
 		return "zero_trace_id"
@@ -96,8 +87,9 @@ func unusable(span ptrace.Span) string {
 		return "no_end_time"
 	case end > math.MaxInt64:
 		return "end_time_out_of_range"
+	default:
+		return r.clock.absurd(int64(end))
 	}
-	return ""
 }
 
 func (r *spanRun) row(span ptrace.Span, f *facts) columns.Span {
@@ -107,7 +99,7 @@ func (r *spanRun) row(span ptrace.Span, f *facts) columns.Span {
 		Parent:   schemas.SpanID(span.ParentSpanID()),
 		Kind:     kindOf(span),
 		Protocol: f.protocol(),
-		Route:    r.route(f),
+		Route:    r.template(f),
 		Measure: schemas.Measure{
 			End:           int64(span.EndTimestamp()),
 			Status:        f.status(span),
@@ -132,26 +124,6 @@ func kindOf(span ptrace.Span) schemas.Kind {
 		return schemas.Kind(k)
 	}
 	return schemas.KindUnspecified
-}
-
-// route puts service and method of an RPC together once for all spans of the request that share them.
-func (r *spanRun) route(f *facts) string {
-	service, method := f.route()
-	if service == "" || method == "" {
-		return name(method)
-	}
-	key := [2]string{service, method}
-	if known, ok := r.routes[key]; ok {
-		return known
-	}
-	route := name(cut(service, schemas.MaxName) + "/" + cut(method, schemas.MaxName))
-	if r.routes == nil {
-		r.routes = map[[2]string]string{}
-	}
-	if len(r.routes) < maxRoutes {
-		r.routes[key] = route
-	}
-	return route
 }
 
 // put adds a row to its partition's message.

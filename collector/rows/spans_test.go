@@ -267,7 +267,8 @@ func TestRouteProtocolBytes(t *testing.T) {
 		{"grpc over http", attrs{"rpc.system": "grpc", "http.status_code": 200}, "", "grpc", 0, 0},
 		{"messaging", attrs{"messaging.system": "kafka"}, "", "messaging", 0, 0},
 		{"database over http", attrs{"db.system.name": "elasticsearch", "http.request.method": "GET"}, "", "db", 0, 0},
-		{"long", attrs{"http.route": strings.Repeat("a", 1000)}, strings.Repeat("a", schemas.MaxName), "http", 0, 0},
+		{"a path", attrs{"http.route": "/users/17/alice@example.com"}, "/users/{id}/{id}", "http", 0, 0},
+		{"long", attrs{"http.route": strings.Repeat("a", 1000)}, "{id}", "http", 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			row, _, _ := convert(t, one(nil, tt.with))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirmesh/weir/collector/names"
 	"github.com/weirmesh/weir/ingest/kafka"
 )
 
@@ -19,6 +20,8 @@ var (
 	ErrCompression = errors.New("compression: unknown name")
 	ErrRetry       = errors.New("retry: need 0 < initial_interval <= max_interval")
 	ErrCAFile      = errors.New("tls: ca_file needs enabled: true")
+	ErrNames       = errors.New("max_workloads, max_instances and max_series must be at least 1")
+	ErrTimes       = errors.New("max_future and max_past must not be negative")
 	ErrAttribute   = errors.New("attributes: a key must not be empty or hold one of {}=,")
 )
 
@@ -32,8 +35,16 @@ type Config struct {
 	// Attributes are attribute keys of gauges and counters to keep besides the built-in ones. They become part of the metric's name.
 	Attributes []string `mapstructure:"attributes"`
 	// Tenant that every record is given.
-	Tenant string      `mapstructure:"tenant"`
-	Retry  RetryConfig `mapstructure:"retry"`
+	Tenant string `mapstructure:"tenant"`
+	// Most names that are let through at a time, of workloads, of their instances and of series of metrics.
+	MaxWorkloads int `mapstructure:"max_workloads"`
+	MaxInstances int `mapstructure:"max_instances"`
+	MaxSeries    int `mapstructure:"max_series"`
+	// MaxFuture and MaxPast are how far from now an event may be; 0 = any time.
+	MaxFuture time.Duration `mapstructure:"max_future"`
+	MaxPast   time.Duration `mapstructure:"max_past"`
+
+	Retry RetryConfig `mapstructure:"retry"`
 }
 
 // TLSConfig says how to talk to the brokers.
@@ -51,9 +62,12 @@ type RetryConfig struct {
 
 // DefaultConfig returns the configuration in which only Addresses is missing.
 func DefaultConfig() *Config {
+	most := names.DefaultLimits()
 	return &Config{
-		Compression: "none",
-		Retry:       RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second},
+		Compression:  "none",
+		MaxWorkloads: most.Workloads, MaxInstances: most.Instances, MaxSeries: most.Series,
+		MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+		Retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second},
 	}
 }
 
@@ -67,6 +81,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Retry.InitialInterval <= 0 || c.Retry.MaxInterval < c.Retry.InitialInterval {
 		return ErrRetry
+	}
+	if min(c.MaxWorkloads, c.MaxInstances, c.MaxSeries) < 1 {
+		return ErrNames
+	}
+	if min(c.MaxFuture, c.MaxPast) < 0 {
+		return ErrTimes
 	}
 	if c.TLS.CAFile != "" && !c.TLS.Enabled {
 		return ErrCAFile

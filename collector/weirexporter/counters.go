@@ -17,6 +17,7 @@ const scope = "github.com/weirmesh/weir/collector/weirexporter"
 // comes again.
 type counters struct {
 	received, sentTotal, dropped, dead, message metric.Int64Counter
+	overflowed                                  metric.Int64Counter
 	last                                        metric.Float64Gauge
 	signal                                      attribute.KeyValue
 	bySignal                                    metric.MeasurementOption
@@ -36,6 +37,7 @@ func newCounters(provider metric.MeterProvider, signal pipeline.Signal) (*counte
 	counter(&c.dropped, "weir_collector_dropped_total", "Spans, points and log records that were not taken.")
 	counter(&c.dead, "weir_collector_dead_lettered_total", "Spans that could not be used and are in weir.deadletter.")
 	counter(&c.message, "weir_collector_messages_total", "Messages that Kafka acknowledged.")
+	counter(&c.overflowed, "weir_collector_overflowed_total", "Spans and points with ~overflow for a name, because there were too many names.")
 	last, err := meter.Float64Gauge("weir_collector_last_received_timestamp_seconds",
 		metric.WithDescription("When the last request came, in seconds since the Unix epoch."))
 	c.last = last
@@ -57,6 +59,10 @@ func (c *counters) drop(ctx context.Context, reason string, n int) {
 
 func (c *counters) deadLetter(ctx context.Context, reason string, n int) {
 	c.dead.Add(ctx, int64(n), metric.WithAttributes(c.signal, attribute.String("reason", reason)))
+}
+
+func (c *counters) overflow(ctx context.Context, level string, n int) {
+	c.overflowed.Add(ctx, int64(n), metric.WithAttributes(c.signal, attribute.String("level", level)))
 }
 
 func (c *counters) messages(ctx context.Context, topic string, n int) {

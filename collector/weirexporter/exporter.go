@@ -15,8 +15,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pipeline"
+	"go.uber.org/zap"
 
 	"github.com/weirmesh/weir/collector/answers"
+	"github.com/weirmesh/weir/collector/names"
 	"github.com/weirmesh/weir/collector/rows"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
@@ -28,6 +30,8 @@ type exporterBase struct {
 	cfg     *Config
 	signal  pipeline.Signal
 	convert *rows.Converter
+	shared  *shared
+	logger  *zap.Logger
 	count   *counters
 	sender  *sender
 	client  *kafka.Client
@@ -41,7 +45,7 @@ type (
 	logsExporter    struct{ *exporterBase }
 )
 
-func newExporter(set exporter.Settings, given component.Config, signal pipeline.Signal) (*exporterBase, error) {
+func newExporter(set exporter.Settings, given component.Config, signal pipeline.Signal, all *shared) (*exporterBase, error) {
 	cfg, ok := given.(*Config)
 	if !ok {
 		return nil, fmt.Errorf("weir exporter got a configuration of type %T", given)
@@ -52,8 +56,12 @@ func newExporter(set exporter.Settings, given component.Config, signal pipeline.
 	}
 	return &exporterBase{
 		cfg: cfg, signal: signal, count: count, now: time.Now,
-		convert: rows.New(rows.Config{Tenant: cfg.Tenant, Attributes: cfg.Attributes}),
-		sender:  &sender{retry: cfg.Retry, logger: set.Logger, count: count},
+		shared: all, logger: set.Logger,
+		convert: rows.New(rows.Config{
+			Tenant: cfg.Tenant, Attributes: cfg.Attributes, MaxFuture: cfg.MaxFuture, MaxPast: cfg.MaxPast,
+			Names: all.names(names.Limits{Workloads: cfg.MaxWorkloads, Instances: cfg.MaxInstances, Series: cfg.MaxSeries}),
+		}),
+		sender: &sender{retry: cfg.Retry, logger: set.Logger, count: count},
 	}, nil
 }
 
@@ -88,14 +96,15 @@ func (*exporterBase) Capabilities() consumer.Capabilities { return consumer.Capa
 func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	received := e.now()
 	return e.export(ctx, received, td.SpanCount(), func(at rows.Layout) (rows.Batch, error) {
-		return e.convert.Spans(td, at, received)
+		return e.convert.From(answers.FromContext(ctx).Source()).Spans(td, at, received)
 	})
 }
 
 // ConsumeMetrics returns nil when every gauge and running total is stored.
 func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	return e.export(ctx, e.now(), md.DataPointCount(), func(at rows.Layout) (rows.Batch, error) {
-		return e.convert.Samples(md, at)
+	received := e.now()
+	return e.export(ctx, received, md.DataPointCount(), func(at rows.Layout) (rows.Batch, error) {
+		return e.convert.From(answers.FromContext(ctx).Source()).Samples(md, at, received)
 	})
 }
 
@@ -128,6 +137,7 @@ func (e *exporterBase) export(ctx context.Context, now time.Time, n int, convert
 		return err
 	}
 	e.count.sent(ctx, batch.Rows)
+	e.overflowed(ctx, answers.FromContext(ctx).Source(), batch.Overflowed)
 	e.settle(ctx, batch.Losses)
 	return nil
 }

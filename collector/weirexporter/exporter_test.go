@@ -40,6 +40,7 @@ func startKafka(t *testing.T, topics ...string) *kfake.Cluster {
 func startTraces(t *testing.T, addresses []string, logging ...zap.Option) exporter.Traces {
 	t.Helper()
 	cfg := weirexporter.DefaultConfig()
+	cfg.MaxPast = 0 // events are from 1970 here
 	cfg.Addresses = addresses
 	cfg.Retry = weirexporter.RetryConfig{InitialInterval: time.Millisecond, MaxInterval: 5 * time.Millisecond}
 	set := exportertest.NewNopSettings(component.MustNewType("weir"))

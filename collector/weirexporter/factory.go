@@ -15,33 +15,37 @@ import (
 
 // NewFactory returns the factory of the exporter.
 func NewFactory() exporter.Factory {
+	f := &factory{}
 	return exporter.NewFactory(
 		component.MustNewType("weir"),
 		func() component.Config { return DefaultConfig() },
-		exporter.WithTraces(createTraces, component.StabilityLevelBeta),
-		exporter.WithMetrics(createMetrics, component.StabilityLevelBeta),
-		exporter.WithLogs(createLogs, component.StabilityLevelBeta),
+		exporter.WithTraces(f.createTraces, component.StabilityLevelBeta),
+		exporter.WithMetrics(f.createMetrics, component.StabilityLevelBeta),
+		exporter.WithLogs(f.createLogs, component.StabilityLevelBeta),
 	)
 }
 
-func createTraces(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	e, err := newExporter(set, cfg, pipeline.SignalTraces)
+// factory makes the exporters of one collector.
+type factory struct{ shared shared }
+
+func (f *factory) createTraces(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	e, err := newExporter(set, cfg, pipeline.SignalTraces, &f.shared)
 	if err != nil {
 		return nil, err
 	}
 	return &tracesExporter{exporterBase: e}, nil
 }
 
-func createMetrics(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-	e, err := newExporter(set, cfg, pipeline.SignalMetrics)
+func (f *factory) createMetrics(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+	e, err := newExporter(set, cfg, pipeline.SignalMetrics, &f.shared)
 	if err != nil {
 		return nil, err
 	}
 	return &metricsExporter{exporterBase: e}, nil
 }
 
-func createLogs(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	e, err := newExporter(set, cfg, pipeline.SignalLogs)
+func (f *factory) createLogs(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	e, err := newExporter(set, cfg, pipeline.SignalLogs, &f.shared)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (s *Service) Step(ctx context.Context, from, to time.Time) (decide.Output, 
 	if err != nil {
 		return decide.Output{}, fmt.Errorf("read windows from %s: %w", from.Format(time.RFC3339), err)
 	}
-	windows = slices.DeleteFunc(windows, func(w schemas.ServiceWindow) bool { return !s.owns(w.Workload) })
+	windows = slices.DeleteFunc(windows, func(w schemas.ServiceWindow) bool { return !s.owns(w.Workload) || w.Overflowed() })
 	var out decide.Output
 	for at := from; at.Before(to); at = at.Add(step) {
 		n := 0

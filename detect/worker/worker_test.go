@@ -166,6 +166,17 @@ func TestTheDemosFaultIsFound(t *testing.T) {
 	}
 }
 
+// TestNothingActsOnTheOverflow: the demo's fault leads to nothing where its workload stands for all names that were too many.
+func TestNothingActsOnTheOverflow(t *testing.T) {
+	c, cfg := count(t, short(1, false))
+	for i := range c.windows {
+		c.windows[i].Version = schemas.Overflow
+	}
+	if out := decideAll(t, c, cfg); len(out.Findings) > 0 || len(out.Decisions) > 0 {
+		t.Errorf("%d findings and %d decisions", len(out.Findings), len(out.Decisions))
+	}
+}
+
 // TestHealthyMorningsAreSilent: the same mornings with the same ramp, without the fault.
 func TestHealthyMorningsAreSilent(t *testing.T) {
 	for seed := uint64(1); seed <= 5; seed++ {

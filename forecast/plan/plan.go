@@ -50,6 +50,7 @@ type Day struct {
 	Completeness float64 // the lowest of all windows, 0..1
 	InstancesMax int     // the most instances that reported at once
 	Rejected     bool    // calls were rejected, by the workload or by one that calls it, directly or not
+	Unnamed      bool    // calls of the workload came whose version was one too many to be kept, see schemas.Overflow
 	ActedOn      bool    // an action or limit of Weir touched a window
 	Finding      bool    // a finding on the workload was firing
 }
@@ -58,7 +59,7 @@ type Day struct {
 // stands. For one target, At must not go back. Without a forecast, Expected, Low and High of the decision are the load of now, and the
 // evidence has no load_forecast_high.
 func (p *Planner) Decide(in Input) (schemas.Decision, bool) {
-	if in.At.IsZero() || in.Target.Name == "" || in.Target.Name == schemas.UnknownCaller {
+	if in.At.IsZero() || in.Target.Name == "" || in.Target.Name == schemas.UnknownCaller || in.Target.Overflowed() {
 		return schemas.Decision{}, false
 	}
 	in.Replicas = min(max(in.Replicas, 0), most)

@@ -28,6 +28,7 @@ func (p *Planner) objections(in Input) []objection {
 	object(day.Completeness < least, IncompleteTelemetry, "telemetry was %s complete at its worst in the last 24 h, and %s are needed",
 		capacity.Percent(day.Completeness), capacity.Percent(least))
 	object(math.IsNaN(day.Completeness), IncompleteTelemetry, "how complete telemetry was in the last 24 h is not known")
+	object(day.Unnamed, IncompleteTelemetry, "more versions were named in the last 24 h than can be told apart, and some calls count for none of them")
 	object(!known(in.Load), IncompleteTelemetry, "no load has been seen in the last minute")
 	object(!known(day.PeakLoad), IncompleteTelemetry, "the busiest minute of the last 24 h is not known")
 	object(in.Replicas < day.InstancesMax, InstancesSilent, "only %d of the %d instances that ran at once in the last 24 h report",

@@ -28,6 +28,7 @@ func rules() []struct {
 		{"incomplete_telemetry", "how complete telemetry was", func(i *in) { i.Day.Completeness = math.NaN() }},
 		{"incomplete_telemetry", "no load has been seen in the last minute", func(i *in) { i.Load = math.NaN() }},
 		{"incomplete_telemetry", "the busiest minute of the last 24 h is not known", func(i *in) { i.Day.PeakLoad = math.NaN() }},
+		{"incomplete_telemetry", "more versions were named in the last 24 h than can be told apart", func(i *in) { i.Day.Unnamed = true }},
 		{"instances_silent", "only 8 of the 9 instances that ran at once in the last 24 h report", func(i *in) { i.Day.InstancesMax = 9 }},
 		{"calls_rejected", "calls were rejected here or upstream", func(i *in) { i.Day.Rejected = true }},
 		{"acted_on", "an action of Weir touched the last 24 h", func(i *in) { i.Day.ActedOn = true }},
@@ -102,7 +103,7 @@ func anyInput(rng *rand.Rand) plan.Input {
 		in.Fit = capacity.Fit{}
 	}
 	if rng.IntN(4) == 0 {
-		rules()[rng.IntN(10)].breakIt(&in)
+		rules()[rng.IntN(11)].breakIt(&in)
 	}
 	return in
 }
@@ -111,7 +112,7 @@ func anyInput(rng *rand.Rand) plan.Input {
 func objected(in plan.Input) bool {
 	return !(in.History.Span >= 24*time.Hour && in.History.Present >= 1368 && in.Day.Completeness >= 0.98 && in.Load >= 0 &&
 		in.Day.PeakLoad >= 0 && in.Outlook.OK && in.Refusal == nil) ||
-		in.Replicas < in.Day.InstancesMax || in.Day.Rejected || in.Day.ActedOn || in.Day.Finding
+		in.Replicas < in.Day.InstancesMax || in.Day.Rejected || in.Day.Unnamed || in.Day.ActedOn || in.Day.Finding
 }
 
 func TestNoDecisionDoesHarm(t *testing.T) {

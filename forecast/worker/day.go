@@ -15,6 +15,7 @@ const dayMinutes = 24 * 60
 type minute struct {
 	seen, acted  bool
 	rejected     bool // calls to it, or to a caller of it, were refused
+	unnamed      bool // calls of the workload came without a version that could be kept
 	troubled     bool // so many of its calls failed that what it carries is not what it could
 	load         float64
 	completeness float64
@@ -69,6 +70,7 @@ func (d *day) view() plan.Day {
 		v.Completeness = -larger(-v.Completeness, -m.completeness)
 		v.InstancesMax = max(v.InstancesMax, m.instances)
 		v.Rejected = v.Rejected || m.rejected
+		v.Unnamed = v.Unnamed || m.unnamed
 		v.ActedOn = v.ActedOn || m.acted
 		v.Finding = v.Finding || m.troubled
 	}

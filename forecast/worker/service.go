@@ -138,7 +138,7 @@ func (s *Service) group(windows []schemas.ServiceWindow) (map[schemas.Workload][
 	left := map[schemas.Workload]bool{}
 	for _, w := range windows {
 		key := w.Unversioned()
-		if !s.cfg.Owns(key) {
+		if !s.cfg.Owns(key) || key.Overflowed() { // the overflow is no workload
 			continue
 		}
 		if s.series[key] == nil {
@@ -177,13 +177,14 @@ func (s *series) take(end time.Time, windows []schemas.ServiceWindow, rejected, 
 		load = math.NaN()
 	}
 	s.observe(load)
+	unnamed := slices.ContainsFunc(windows, func(w schemas.ServiceWindow) bool { return w.Overflowed() && w.Offered > 0 })
 	for _, w := range windows {
 		v, err := s.version(w.Workload, c)
 		if err != nil {
 			return err
 		}
 		if v != nil {
-			v.take(w, rejected || behind)
+			v.take(w, rejected || behind, unnamed)
 		}
 	}
 	for name, v := range s.versions {
@@ -203,7 +204,7 @@ const maxVersions = 16
 // version returns what is known of a version, from now on at least; nil if there is no room for another.
 func (s *series) version(w schemas.Workload, c capacity.Config) (*version, error) {
 	v := s.versions[w.Version]
-	if v != nil || len(s.versions) >= maxVersions {
+	if v != nil || len(s.versions) >= maxVersions || w.Overflowed() {
 		return v, nil
 	}
 	model, err := capacity.New(c)
@@ -217,9 +218,11 @@ func (s *series) version(w schemas.Workload, c capacity.Config) (*version, error
 	return v, nil
 }
 
-// take learns from a window of this version.
-func (v *version) take(w schemas.ServiceWindow, rejected bool) {
-	v.day.add(minuteOf(w, rejected))
+// take learns from a window of this version; unnamed says that other calls of the workload came without a version that could be kept.
+func (v *version) take(w schemas.ServiceWindow, rejected, unnamed bool) {
+	m := minuteOf(w, rejected)
+	m.unnamed = unnamed
+	v.day.add(m)
 	v.window, v.load = w.ID(), w.Load()
 	if rejected || w.Completeness < completeEnough || troubled(w) {
 		return

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -321,6 +322,40 @@ func TestInventedVersionsTakeNoRoom(t *testing.T) {
 	}
 	if !late["new"] {
 		t.Errorf("after a day without the others the new version is not planned for; those that are: %v", late)
+	}
+}
+
+// TestNothingActsOnTheOverflow: what stands for all names that were too many is neither forecast nor planned for, and a workload of which calls
+// stand there loses nothing.
+func TestNothingActsOnTheOverflow(t *testing.T) {
+	m := run(days, func(_ int, w *schemas.ServiceWindow) {
+		if w.Name == "store" {
+			w.Name, w.Namespace = schemas.Overflow, ""
+		}
+	})
+	for _, w := range slices.Clone(m.windows) {
+		if w.Name == "cart" && w.Start.Sub(start) > 1440*time.Minute {
+			w.Version, w.Offered, w.Calls, w.StatusKnown = schemas.Overflow, 1, 1, 1
+			m.windows = append(m.windows, w)
+		}
+	}
+	slices.SortStableFunc(m.windows, func(a, b schemas.ServiceWindow) int { return a.Start.Compare(b.Start) })
+	out := step(t, newService(t, m), 0, days)
+	for _, f := range out.Forecasts {
+		if f.Workload.Overflowed() {
+			t.Fatal("the overflow is forecast")
+		}
+	}
+	for _, d := range out.Decisions {
+		if d.Target.Overflowed() {
+			t.Fatalf("a decision about the overflow: %s", d.Reason)
+		}
+	}
+	if found := reductions(out, "cart", 1445, days); len(found) > 0 {
+		t.Errorf("%d reductions of a workload with calls of unknown versions, the first: %s", len(found), found[0].Reason)
+	}
+	if len(reductions(out, "front", 1441, days)) == 0 {
+		t.Error("the others lose nothing either")
 	}
 }
 

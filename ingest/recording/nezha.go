@@ -118,11 +118,15 @@ func (p *rowParser) splitQuoted(line []byte) error {
 
 func parseTime(what string, b []byte) (int64, error) {
 	n, err := strconv.ParseInt(string(b), 10, 64)
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		err = number.Err // without what was read: reasons are kept, and a torn row may hold anything
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s time: %w", what, err)
 	}
 	if n < 0 {
-		return 0, fmt.Errorf("%s time %d is before 1970", what, n)
+		return 0, fmt.Errorf("%s time is before 1970", what)
 	}
 	return n, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -131,11 +132,17 @@ func decodeLine(line []byte) ([]batch, error) {
 	for _, s := range signals {
 		b := batch{signal: s}
 		if err := b.decode(line); err != nil {
-			return nil, fmt.Errorf("not OTLP %s: %w", s, err)
+			return nil, fmt.Errorf("not OTLP %s: %s", s, operation(err))
 		}
 		batches = append(batches, b)
 	}
 	return batches, nil
+}
+
+// operation is what pdata's decoder was doing when it failed. The rest of its error quotes the line, and reasons are kept.
+func operation(err error) string {
+	what, _, _ := strings.Cut(err.Error(), ":")
+	return what[:min(len(what), 64)]
 }
 
 func (b *batch) decode(line []byte) (err error) {

@@ -57,6 +57,12 @@ type Collector struct {
 	MaxRequestMiB  int      `koanf:"max_request_mib" unit:"MiB" doc:"largest request that is accepted"`
 	Attributes     []string `koanf:"attributes" doc:"attribute keys to let through besides the built-in allow-list"`
 	Tenant         string   `koanf:"tenant" doc:"tenant that all data of this collector belongs to; empty for none"`
+
+	MaxWorkloads int           `koanf:"max_workloads" doc:"workloads that are told apart at a time, and peers; versions twice as many; the rest counts as ~overflow"`
+	MaxInstances int           `koanf:"max_instances" doc:"instances that are told apart at a time; the rest counts as ~overflow"`
+	MaxSeries    int           `koanf:"max_series" doc:"series of gauges and counters that are told apart at a time; the rest counts as ~overflow"`
+	MaxFuture    time.Duration `koanf:"max_future" unit:"duration" doc:"how far ahead of now an event may be; 0s for any time"`
+	MaxPast      time.Duration `koanf:"max_past" unit:"duration" doc:"how long ago an event may be; 0s for any time"`
 }
 
 // Kafka is the transport, external or embedded.
@@ -67,7 +73,10 @@ type Kafka struct {
 	Replication int           `koanf:"replication" doc:"copies of a new topic; 0 for 1 (embedded) or 3"`
 	Compression string        `koanf:"compression" unit:"none|gzip|snappy|lz4|zstd" doc:"how batches are compressed"`
 	Retention   time.Duration `koanf:"retention" unit:"duration" doc:"how long a new topic keeps its records"`
-	Group       string        `koanf:"group" doc:"consumer group of the features stage"`
+
+	DeadLetterRetention time.Duration `koanf:"deadletter_retention" unit:"duration" doc:"how long what could not be read is kept; at most kafka.retention"`
+
+	Group string `koanf:"group" doc:"consumer group of the features stage"`
 }
 
 // Broker is the embedded broker.
@@ -144,8 +153,9 @@ func Default() Config {
 		Collector: Collector{
 			GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
 			MemoryLimitMiB: 1024, MaxRequestMiB: 16,
+			MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
 		},
-		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, Group: "weir-features"},
+		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, DeadLetterRetention: 24 * time.Hour, Group: "weir-features"},
 		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},
 		ClickHouse: ClickHouse{
 			Listen: "127.0.0.1:0", MemoryMiB: 2048,

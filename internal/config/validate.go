@@ -45,6 +45,11 @@ func (v *validator) collector(c Collector) {
 	v.between("collector.memory_limit_mib", c.MemoryLimitMiB, 32, 1<<20)
 	v.check("collector.memory_limit_mib", c.MemoryLimitMiB > c.MaxRequestMiB,
 		"is %d: it must be above collector.max_request_mib (%d), or no large request ever gets in", c.MemoryLimitMiB, c.MaxRequestMiB)
+	v.between("collector.max_workloads", c.MaxWorkloads, 1, 1<<24)
+	v.between("collector.max_instances", c.MaxInstances, 1, 1<<24)
+	v.between("collector.max_series", c.MaxSeries, 1, 1<<24)
+	v.check("collector.max_future", c.MaxFuture >= 0, "is %s: give 0s or more", shortDuration(c.MaxFuture))
+	v.check("collector.max_past", c.MaxPast >= 0, "is %s: give 0s or more", shortDuration(c.MaxPast))
 	for i, a := range c.Attributes {
 		v.check("collector.attributes", a != "" && !strings.ContainsAny(a, " \t\r\n"), "has %q at place %d: give attribute keys without spaces", a, i+1)
 		v.check("collector.attributes", !slices.Contains(c.Attributes[:i], a), "has %q twice: remove one", a)
@@ -64,6 +69,7 @@ func (v *validator) kafka(c Kafka) {
 		"is %d, but the embedded broker keeps one copy: use 0 or 1, or set kafka.addresses", c.Replication)
 	v.oneOf("kafka.compression", c.Compression, "none", "gzip", "snappy", "lz4", "zstd")
 	v.check("kafka.retention", c.Retention >= time.Minute, "is %s: give 1m or more", shortDuration(c.Retention))
+	v.check("kafka.deadletter_retention", c.DeadLetterRetention >= time.Minute, "is %s: give 1m or more", shortDuration(c.DeadLetterRetention))
 	v.notEmpty("kafka.group", c.Group)
 }
 

@@ -48,7 +48,7 @@ func (p *pipeline) take(e *otlp.Encoder, b mesh.Batch) error {
 	if err != nil {
 		return err
 	}
-	gauges, err := p.converter.Samples(otlp.Metrics(b.Gauges), at)
+	gauges, err := p.converter.Samples(otlp.Metrics(b.Gauges), at, b.Until)
 	if err != nil {
 		return err
 	}
