@@ -27,6 +27,7 @@ func (c *counted) Call(call schemas.Call) {
 	c.calls = append(c.calls, fmt.Sprintf("%s -> %s@%s %s http=%d grpc=%d error=%t rejected=%t",
 		call.From.Name, call.To.Name, call.To.Version, call.Evidence, call.Status.HTTP, call.Status.GRPC, o.Error, rejected))
 }
+func (c *counted) Retried(schemas.Call)                  {}
 func (c *counted) Seen(schemas.Origin, int64, join.Fate) {}
 func (c *counted) Orphan(schemas.Origin, int64, bool)    { c.calls = append(c.calls, "orphan") }
 

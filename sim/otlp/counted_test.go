@@ -88,6 +88,7 @@ type output struct {
 }
 
 func (o output) Call(c schemas.Call)                      { o.part.set.Call(o.part.next, &c) }
+func (o output) Retried(c schemas.Call)                   { o.part.set.Retried(o.part.next, &c) }
 func (o output) Seen(schemas.Origin, int64, join.Fate)    {}
 func (o output) Orphan(_ schemas.Origin, _ int64, _ bool) { o.p.orphans++ }
 
