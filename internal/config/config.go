@@ -96,6 +96,7 @@ type Features struct {
 	Idle          time.Duration `koanf:"idle" unit:"duration" doc:"silence after which a partition no longer holds the others back"`
 	Generation    int           `koanf:"generation" unit:"messages" doc:"messages per generation of what a worker remembers for joins and duplicates"`
 	MaxRows       int           `koanf:"max_rows" unit:"rows" doc:"rows held in memory before an early write"`
+	KeepSpans     bool          `koanf:"keep_spans" doc:"also store every span as it came, for three days, as traces for Grafana; costs disk and time"`
 }
 
 // Forecast shapes forecasts and what they ask for.
