@@ -65,8 +65,8 @@ func printSize(out io.Writer, m size.Measured, e size.Estimate, o sizeOptions) e
 		money := func(v float64) string { return fmt.Sprintf("%.2f", v) }
 		fmt.Fprintf(w, "Money       %s %s a month for disk at %g a GB\n", span(e.Month, money), o.currency, o.prices.GBMonth)
 	}
-	fmt.Fprint(w, "\nAs if every hour were like the sample, and when all is as full as it gets. Rows of windows follow from how often each key had one;\n"+
-		"bytes a row stay as they are now. Not in it: topics that hold little, merges under way, free space, CPU and memory.\n")
+	fmt.Fprint(w, "\nAs if every hour were like the sample, and when all is as full as it gets. Rows of windows follow from how often each key had one,\n"+
+		"their bytes from what rows take now and the buckets that more calls bring. Not in it: topics that hold little, merges under way, free space, CPU and memory.\n")
 	for _, text := range e.Warnings {
 		fmt.Fprintln(w, "! "+text)
 	}

@@ -20,7 +20,8 @@ const trace = "01020000000000000000000000000000"
 
 // typical are statements of the kind that the plug-in's query builder writes for OpenTelemetry tables, and what their answers must hold.
 var typical = map[string]struct{ sql, want string }{
-	"a trace by its id": {`WITH '` + trace + `' as trace_id,
+	"a trace by its id": {
+		`WITH '` + trace + `' as trace_id,
 		(SELECT min(Start) FROM "weir"."otel_traces_trace_id_ts" WHERE TraceId = trace_id) as trace_start,
 		(SELECT max(End) + 1 FROM "weir"."otel_traces_trace_id_ts" WHERE TraceId = trace_id) as trace_end
 		SELECT "TraceId" as traceID, "SpanId" as spanID, "ParentSpanId" as parentSpanID, "ServiceName" as serviceName, "SpanName" as operationName,
@@ -33,20 +34,27 @@ var typical = map[string]struct{ sql, want string }{
 		arrayMap((of, span, attributes) -> tuple(of, span, mapKeys(attributes)), "Links".TraceId, "Links".SpanId, "Links".Attributes) as references,
 		"SpanKind" as kind, "StatusMessage" as statusMessage, "TraceState" as traceState
 		FROM "weir"."otel_traces" WHERE traceID = trace_id AND "Timestamp" >= trace_start AND "Timestamp" <= trace_end LIMIT 1000`,
-		`"serviceName":"cart","operationName":"\/cart"`},
-	"a list of traces": {`SELECT "TraceId" as traceID, "ServiceName" as serviceName, "SpanName" as operationName, "Timestamp" as startTime,
+		`"serviceName":"cart","operationName":"\/cart"`,
+	},
+	"a list of traces": {
+		`SELECT "TraceId" as traceID, "ServiceName" as serviceName, "SpanName" as operationName, "Timestamp" as startTime,
 		multiply("Duration", 0.000001) as duration
 		FROM "weir"."otel_traces" WHERE ( Timestamp >= $__fromTime AND Timestamp <= $__toTime ) AND ( ParentSpanId = '' ) AND ( Duration > 0 )
 		AND ( ServiceName IN ('cart') ) ORDER BY Timestamp DESC, Duration DESC LIMIT 1000`,
-		`"traceID":"` + trace + `"`},
-	"a list of logs": {`SELECT Timestamp as "timestamp", Body as "body", SeverityText as "level", TraceId as "traceID", ResourceAttributes as "labels", LogAttributes
+		`"traceID":"` + trace + `"`,
+	},
+	"a list of logs": {
+		`SELECT Timestamp as "timestamp", Body as "body", SeverityText as "level", TraceId as "traceID", ResourceAttributes as "labels", LogAttributes
 		FROM "weir"."otel_logs" WHERE ( timestamp >= $__fromTime AND timestamp <= $__toTime ) AND ( level IN ('WARN', 'FATAL') )
 		AND ( body LIKE '%too many%' ) AND ( ResourceAttributes['k8s.namespace.name'] = 'shop' ) ORDER BY timestamp DESC LIMIT 1000`,
-		`"level":"WARN"`},
-	"the volume of logs by level": {`SELECT toStartOfInterval("Timestamp", INTERVAL 60 second) as "time",
+		`"level":"WARN"`,
+	},
+	"the volume of logs by level": {
+		`SELECT toStartOfInterval("Timestamp", INTERVAL 60 second) as "time",
 		sum(toString("SeverityText") IN ('WARN', 'warn', 'Warn')) as warn, count() as total
 		FROM "weir"."otel_logs" WHERE ( "Timestamp" >= $__fromTime AND "Timestamp" <= $__toTime ) GROUP BY time ORDER BY time ASC`,
-		`"warn":1,"total":1`},
+		`"warn":1,"total":1`,
+	},
 	"values of a filter": {`SELECT DISTINCT ServiceName FROM "weir"."otel_traces" LIMIT 1000`, `"ServiceName":"cart"`},
 }
 

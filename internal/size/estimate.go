@@ -58,7 +58,7 @@ func New(m Measured, what WhatIf, p Prices) (Estimate, error) {
 	}
 	for _, t := range m.Tables {
 		if perDay, known := s.rowsPerDay(t.Name); known && t.Rows > 0 && t.Kept > 0 {
-			e.Tables = append(e.Tables, stored(t.Name, perDay, t.perRow(), t.Kept))
+			e.Tables = append(e.Tables, stored(t.Name, perDay, s.perRow(t, perDay), t.Kept))
 		}
 	}
 	for _, t := range m.Topics {

@@ -32,6 +32,10 @@ type Table struct {
 	LargestBytes  uint64        //
 	Kept          time.Duration // how long rows stay; 0 = for good
 	UnmergedParts int           // parts that were never merged
+
+	// Of tables of windows, else 0. A row with more calls has more buckets, which is most of what it takes.
+	Buckets  float64 // mean of a row in the sample
+	RowCalls float64 // mean of a row in the sample
 }
 
 // Topic is what records in the log take.

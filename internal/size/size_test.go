@@ -88,6 +88,33 @@ func TestBytesCopiesAndMoney(t *testing.T) {
 	}
 }
 
+func TestARowWithMoreCallsHasMoreBuckets(t *testing.T) {
+	m := tenMinutes(func(m *size.Measured) {
+		m.Tables[0].Buckets, m.Tables[0].RowCalls = 5, 10
+		m.Tables = append(m.Tables,
+			size.Table{Name: "service_1m", Rows: 1, Bytes: 50, Kept: time.Hour, Buckets: 15, RowCalls: 10 * math.E},
+			size.Table{Name: "service_1h", Rows: 1, Bytes: 70, Kept: time.Hour, Buckets: 20, RowCalls: 10 * math.E * math.E})
+	})
+	for _, c := range []struct {
+		calls, more float64 // calls a second; the fewest bytes that a row of service_10s takes more
+	}{
+		{0, 0},
+		{10 * math.E, 0.7 * 10}, // as many as a minute has now
+		{10 * math.E * math.E * math.E, 0.7 * 20}, // beyond an hour's, as from the minute to the hour
+		{10 / math.Sqrt(math.E), -1.2 * 4},        // never below one bucket
+	} {
+		e, err := size.New(m, size.WhatIf{CallsPerSecond: c.calls}, size.Prices{Replicas: 1, LogCopies: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range e.Tables {
+			if got.Name == "service_10s" && math.Abs(got.BytesPerRow.Low-20-c.more) > 0.2 {
+				t.Errorf("%.1f calls a second: %+v bytes a row, want %.1f more than 20", c.calls, got.BytesPerRow, c.more)
+			}
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, c := range []struct {
 		want   string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,9 @@ func (c *Client) Measure(ctx context.Context, from, to time.Time) (size.Measured
 	}
 	var err error
 	if m.Tables, err = c.tables(ctx); err != nil {
+		return m, err
+	}
+	if err := c.buckets(ctx, m.Tables, from, to); err != nil {
 		return m, err
 	}
 	times := map[string]string{
@@ -73,6 +77,24 @@ func (c *Client) occupancy(ctx context.Context, subject schemas.Subject, from, t
 		out[int(n.windows)] = int(n.keys)
 	}
 	return out, err
+}
+
+// buckets fills in how many buckets and calls rows of windows have. Of hours it looks at all that hold the sample.
+func (c *Client) buckets(ctx context.Context, tables []size.Table, from, to time.Time) error {
+	for i := range tables {
+		t := &tables[i]
+		at := slices.IndexFunc(schemas.Tables(), func(w schemas.Table) bool { return w.String() == t.Name })
+		if at < 0 {
+			continue
+		}
+		length := time.Duration(schemas.Tables()[at].Resolution)
+		sql := fmt.Sprintf("SELECT ifNotFinite(avg(length(mapKeys(histogram))), 0), ifNotFinite(avg(calls) / 65536, 0) "+
+			"FROM weir.%s FINAL WHERE %s", t.Name, between("window_start", from.Truncate(length), to))
+		if err := c.conn.QueryRow(ctx, sql).Scan(&t.Buckets, &t.RowCalls); err != nil {
+			return fmt.Errorf("measure buckets of %s: %w", t.Name, err)
+		}
+	}
+	return nil
 }
 
 // tables lists what every table takes on disk.
