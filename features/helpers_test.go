@@ -359,6 +359,7 @@ type memory struct {
 	marks   schemas.Marks
 	counted tally
 	samples []columns.Sample
+	kept    map[string][]columns.KeptSpans // by source, in the order of their messages
 	gaps    map[schemas.Gap]struct{}
 	writes  int
 }
@@ -368,7 +369,7 @@ var _ store.Writer = (*memory)(nil)
 func newMemory() *memory {
 	return &memory{
 		before: func(schemas.Table) error { return nil }, after: func() error { return nil },
-		marks: schemas.Marks{}, counted: tally{}, gaps: map[schemas.Gap]struct{}{},
+		marks: schemas.Marks{}, counted: tally{}, kept: map[string][]columns.KeptSpans{}, gaps: map[schemas.Gap]struct{}{},
 	}
 }
 
@@ -399,7 +400,11 @@ func (m *memory) Write(_ context.Context, f store.Flush) error {
 	if err := m.verify(want); err != nil {
 		return err
 	}
+	if err := m.before(schemas.Table{}); err != nil {
+		return err
+	}
 	m.mu.Lock()
+	m.keep(f.Spans)
 	m.writes++
 	m.samples = append(m.samples, f.Samples...)
 	for _, g := range f.Gaps {
@@ -424,6 +429,19 @@ func (m *memory) insert(table schemas.Table, rows []schemas.Partial) {
 		}
 		m.counted.add(table, p)
 		m.marks[markOf(table, p)] = p.LastOffset
+	}
+}
+
+// keep lets each message of a source through once, as the guard does.
+func (m *memory) keep(messages []columns.KeptSpans) {
+	marks := map[string]int64{}
+	for source, all := range m.kept {
+		marks[source] = all[len(all)-1].Offset
+	}
+	for _, one := range messages {
+		if mark, ok := marks[one.Source]; !ok || one.Offset > mark {
+			m.kept[one.Source] = append(m.kept[one.Source], one)
+		}
 	}
 }
 

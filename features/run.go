@@ -65,7 +65,7 @@ func (r *run) read(ctx context.Context, deadline time.Time) error {
 func (r *run) rows() int {
 	n := 0
 	for _, s := range r.sources {
-		n += s.open.Rows() + len(s.samples)
+		n += s.open.Rows() + len(s.samples) + s.keptRows
 	}
 	return n
 }
@@ -94,6 +94,7 @@ func (r *run) flush(ctx context.Context) error {
 		s.open.Flush(s.next-1, f.Partials)
 		f.Samples = append(f.Samples, s.samples...)
 		f.Gaps = append(f.Gaps, s.gaps...)
+		f.Spans = append(f.Spans, s.kept...)
 	}
 	if !f.Empty() {
 		if err := r.retry(ctx, "write windows", func(ctx context.Context) error { return r.parts.Store.Write(ctx, f) }); err != nil {

@@ -22,6 +22,9 @@ type source struct {
 	silence  window.Silence
 	samples  []columns.Sample
 	gaps     []schemas.Gap
+	keeps    bool // whether spans are kept as they came
+	kept     []columns.KeptSpans
+	keptRows int
 	next     int64     // first offset not read yet
 	durable  int64     // first offset that is not durable yet
 	end      int64     // log end, as last seen
@@ -71,7 +74,11 @@ func (s *source) takeSpans(m ingest.Message, now time.Time, count *counters) err
 	if len(batch.Spans) == 0 {
 		return nil
 	}
-	s.joiner.Message(m.Offset, batch, &output{source: s, offset: m.Offset, count: count})
+	out := &output{source: s, offset: m.Offset, count: count}
+	s.joiner.Message(m.Offset, batch, out)
+	if s.keeps {
+		s.keep(m, batch, out.fates)
+	}
 	s.observe(batch, now)
 	return nil
 }
@@ -149,7 +156,7 @@ func (s *source) flushed() {
 	if s.next > s.durable {
 		s.durable, s.unsaved = s.next, true
 	}
-	s.samples, s.gaps = nil, nil
+	s.samples, s.gaps, s.kept, s.keptRows = nil, nil, nil, 0
 }
 
 // position is what a later session must know to go on from here.
@@ -166,6 +173,7 @@ type output struct {
 	source *source
 	offset int64
 	count  *counters
+	fates  []join.Fate // of the message's spans, where they are kept
 }
 
 var _ join.Output = (*output)(nil)
@@ -182,6 +190,9 @@ func (o *output) Call(c schemas.Call) {
 func (o *output) Retried(c schemas.Call) { o.source.open.Retried(o.offset, &c) }
 
 func (o *output) Seen(from schemas.Origin, end int64, fate join.Fate) {
+	if o.source.keeps {
+		o.fates = append(o.fates, fate)
+	}
 	measures := []schemas.MeasureID{schemas.Spans}
 	switch fate {
 	case join.Duplicate:

@@ -26,6 +26,7 @@ type Config struct {
 	Generation    int64         // messages in a generation of the join
 	Lateness      time.Duration // subtracted from event time to get the watermark
 	Idle          time.Duration // after that long without data a source holds nobody back
+	KeepSpans     bool          // store every span as it came, too
 }
 
 // DefaultConfig returns the defaults that operators see.
@@ -125,6 +126,7 @@ func (w *Worker) begin(ctx context.Context, s ingest.Session) (*run, error) {
 		}
 		a.Position.Restart = max(a.Position.Restart, a.First)
 		r.sources[a.Source] = newSource(a, w.cfg.Generation, marks)
+		r.sources[a.Source].keeps = w.cfg.KeepSpans
 		w.parts.Logger.Debug("Source assigned", "source", a.Source, "restart", a.Position.Restart, "durable", a.Position.Durable, "end", a.End)
 	}
 	return r, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -232,6 +233,7 @@ func randomConfig(rng *rand.Rand) features.Config {
 	cfg := config()
 	cfg.FlushInterval = time.Duration(1+rng.IntN(20)) * time.Millisecond
 	cfg.MaxRows = 1 + rng.IntN(300)
+	cfg.KeepSpans = true
 	return cfg
 }
 
@@ -273,6 +275,9 @@ func TestAWorkerThatCrashesAtAnyPointCountsExactly(t *testing.T) {
 			s.runUntilDurable(s.worker(randomConfig(rng)))
 			if d := s.store.counted.diff(s.oracle()); d != "" {
 				t.Errorf("after %d crashes: %s", crashes, d)
+			}
+			if got, want := s.store.spansKept(), s.spansOfTheLog(); !slices.Equal(got, want) {
+				t.Errorf("after %d crashes: %d spans are kept, want %d", crashes, len(got), len(want))
 			}
 			if crashes == 0 {
 				t.Error("nothing crashed")

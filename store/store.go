@@ -21,11 +21,12 @@ type Flush struct {
 	Partials map[schemas.Table][]schemas.Partial
 	Samples  []columns.Sample
 	Gaps     []schemas.Gap
+	Spans    []columns.KeptSpans // as they came, where that is asked for
 }
 
 // Empty reports whether there is nothing to write.
 func (f Flush) Empty() bool {
-	return len(f.Partials) == 0 && len(f.Samples) == 0 && len(f.Gaps) == 0
+	return len(f.Partials) == 0 && len(f.Samples) == 0 && len(f.Gaps) == 0 && len(f.Spans) == 0
 }
 
 // Writer keeps flushes.

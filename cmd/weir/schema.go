@@ -186,6 +186,6 @@ func (a *app) prepareSchema(ctx context.Context, c *clickhouse.Client) error {
 		return err
 	}
 	return c.SetRetention(ctx, clickhouse.Retention{
-		Short: cfg.Retention, Minutes: cfg.Minutes, Hours: cfg.Hours, Forecasts: cfg.Forecasts, Decisions: cfg.Decisions,
+		Short: cfg.Retention, Minutes: cfg.Minutes, Hours: cfg.Hours, Forecasts: cfg.Forecasts, Decisions: cfg.Decisions, Spans: cfg.Spans,
 	})
 }

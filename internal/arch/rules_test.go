@@ -54,6 +54,7 @@ func pureCores() []string {
 		"forecast/naive", "forecast/smoothing", "forecast/backtest", "forecast/capacity", "forecast/plan",
 		"detect/residual", "detect/lifecycle", "detect/shift",
 		"actuator/arbiter", "actuator/guard", "actuator/render", "actuator/cluster", "actuator/report",
+		"internal/size",
 		"lab/spec", "lab/loopback", "lab/dial",
 	}
 }

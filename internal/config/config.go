@@ -99,6 +99,7 @@ type ClickHouse struct {
 	Minutes      time.Duration `koanf:"retention_1m" unit:"duration" doc:"how long 1 min windows are kept after they were stored"`
 	Hours        time.Duration `koanf:"retention_1h" unit:"duration" doc:"how long 1 h windows are kept after they were stored"`
 	Forecasts    time.Duration `koanf:"retention_forecasts" unit:"duration" doc:"how long forecasts are kept after they were stored"`
+	Spans        time.Duration `koanf:"retention_spans" unit:"duration" doc:"how long spans are kept after they were stored, where features.keep_spans is true"`
 	Decisions    time.Duration `koanf:"retention_decisions" unit:"duration" doc:"how long findings, decisions and outcomes are kept after they were stored"`
 	Migrate      bool          `koanf:"migrate" doc:"bring schema and retention up to date at start; false: only check, somebody runs weir schema apply"`
 	QueryTimeout time.Duration `koanf:"query_timeout" unit:"duration" doc:"longest a reading query may run"`
@@ -111,6 +112,7 @@ type Features struct {
 	Idle          time.Duration `koanf:"idle" unit:"duration" doc:"silence after which a partition no longer holds the others back"`
 	Generation    int           `koanf:"generation" unit:"messages" doc:"messages per generation of what a worker remembers for joins and duplicates"`
 	MaxRows       int           `koanf:"max_rows" unit:"rows" doc:"rows held in memory before an early write"`
+	KeepSpans     bool          `koanf:"keep_spans" doc:"also store every span as it came, for three days, as traces for Grafana; costs disk and time"`
 }
 
 // Forecast shapes forecasts and what they ask for.
@@ -159,7 +161,7 @@ func Default() Config {
 		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},
 		ClickHouse: ClickHouse{
 			Listen: "127.0.0.1:0", MemoryMiB: 2048,
-			Retention: 30 * 24 * time.Hour, Minutes: 90 * 24 * time.Hour, Hours: 400 * 24 * time.Hour,
+			Retention: 30 * 24 * time.Hour, Minutes: 90 * 24 * time.Hour, Hours: 400 * 24 * time.Hour, Spans: 3 * 24 * time.Hour,
 			Forecasts: 30 * 24 * time.Hour, Decisions: 400 * 24 * time.Hour, Migrate: true, QueryTimeout: time.Minute,
 		},
 		Features: Features{

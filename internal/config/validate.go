@@ -98,6 +98,7 @@ func (v *validator) retention(c ClickHouse, log time.Duration) {
 		{"clickhouse.retention_1h", c.Hours, log},
 		{"clickhouse.retention_forecasts", c.Forecasts, 0},
 		{"clickhouse.retention_decisions", c.Decisions, 0},
+		{"clickhouse.retention_spans", c.Spans, 0},
 	} {
 		v.check(k.key, k.keep >= time.Hour, "is %s: give 1h or more", shortDuration(k.keep))
 		v.check(k.key, k.keep < time.Hour || k.keep > k.outlive,

@@ -55,6 +55,7 @@ func TestValidate(t *testing.T) {
 		{"clickhouse.retention_1m", func(c *config.Config) { c.ClickHouse.Minutes = c.Kafka.Retention }},
 		{"clickhouse.retention_1h", func(c *config.Config) { c.ClickHouse.Hours = c.Kafka.Retention }},
 		{"clickhouse.retention_forecasts", func(c *config.Config) { c.ClickHouse.Forecasts = time.Minute }},
+		{"clickhouse.retention_spans", func(c *config.Config) { c.ClickHouse.Spans = 0 }},
 		{"clickhouse.retention_decisions", func(c *config.Config) { c.ClickHouse.Decisions = 0 }},
 		{"clickhouse.query_timeout", func(c *config.Config) { c.ClickHouse.QueryTimeout = 0 }},
 		{"features.flush_interval", func(c *config.Config) { c.Features.FlushInterval = 0 }},

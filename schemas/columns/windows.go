@@ -66,7 +66,7 @@ func partialArrays(subject schemas.Subject, rows []schemas.Partial) []arrow.Arra
 	return arrays
 }
 
-func each[T any](rows []schemas.Partial, value func(*schemas.Partial) T) []T {
+func each[R, T any](rows []R, value func(*R) T) []T {
 	out := make([]T, len(rows))
 	for i := range rows {
 		out[i] = value(&rows[i])
@@ -74,7 +74,7 @@ func each[T any](rows []schemas.Partial, value func(*schemas.Partial) T) []T {
 	return out
 }
 
-func texts(rows []schemas.Partial, value func(*schemas.Partial) string) arrow.Array {
+func texts[R any](rows []R, value func(*R) string) arrow.Array {
 	words := make([]string, len(rows))
 	for i := range rows {
 		words[i] = value(&rows[i])

@@ -35,7 +35,7 @@ func (f Flavour) Render(statement, cluster string) []string {
 var (
 	defines = regexp.MustCompile(`^(CREATE (OR REPLACE )?(DATABASE|TABLE|VIEW|MATERIALIZED VIEW|FUNCTION)|ALTER TABLE)( IF NOT EXISTS)? [\w.]+`)
 	engine  = regexp.MustCompile(`ENGINE = (Aggregating|Replacing)MergeTree(?:\((\w+)\))?`)
-	table   = regexp.MustCompile(`weir\.((?:in_|guard_)?(?:service|edge|instance)_1(?:0s|m|h)|samples|gaps|\w+_rows)\b`)
+	table   = regexp.MustCompile(`weir\.((?:in_|guard_)?(?:(?:service|edge|instance)_1(?:0s|m|h)|spans)|samples|gaps|\w+_rows)\b`)
 	made    = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS weir\.(\w+)`)
 )
 
@@ -63,7 +63,7 @@ func sharded(statement, cluster, on string) []string {
 		return []string{replicated(local, "all", "{shard}-{replica}")}
 	}
 	key := "cityHash64(source)"
-	if !slices.Contains([]string{"service", "edge", "instance", "gaps", "in"}, strings.Split(name[1], "_")[0]) {
+	if !slices.Contains([]string{"service", "edge", "instance", "gaps", "spans", "in"}, strings.Split(name[1], "_")[0]) {
 		key = "cityHash64(workload)"
 	}
 	if name[1] == "outcome_rows" {

@@ -18,13 +18,14 @@ type Retention struct {
 	Minutes   time.Duration // windows of 1 min
 	Hours     time.Duration // windows of 1 h
 	Forecasts time.Duration
+	Spans     time.Duration // as they came
 	Decisions time.Duration // decisions, and what goes with them: findings and outcomes
 }
 
 // tables says how long each table's rows stay. Gaps stay as long as any window whose completeness they lower.
 func (r Retention) tables() map[string]time.Duration {
 	all := map[string]time.Duration{
-		"samples": r.Short, "gaps": max(r.Short, r.Minutes, r.Hours), "forecast_rows": r.Forecasts,
+		"samples": r.Short, "spans": r.Spans, "gaps": max(r.Short, r.Minutes, r.Hours), "forecast_rows": r.Forecasts,
 		"finding_rows": r.Decisions, "decision_rows": r.Decisions, "outcome_rows": r.Decisions,
 	}
 	for _, t := range schemas.Tables() {

@@ -23,7 +23,7 @@ var unlimited = map[string]string{
 
 func retention() clickhouse.Retention {
 	return clickhouse.Retention{
-		Short: 30 * hours24, Minutes: 90 * hours24, Hours: 400 * hours24, Forecasts: 30 * hours24, Decisions: 400 * hours24,
+		Short: 30 * hours24, Minutes: 90 * hours24, Hours: 400 * hours24, Forecasts: 30 * hours24, Decisions: 400 * hours24, Spans: 3 * hours24,
 	}
 }
 
@@ -52,7 +52,7 @@ func TestEveryTableKeepsItsRowsForAStatedTime(t *testing.T) {
 		t.Errorf("the defaults are not those of the migrations: before\n%s\nand after\n%s", before, got)
 	}
 	r := retention()
-	r.Short, r.Minutes, r.Hours, r.Forecasts, r.Decisions = 11*hours24, 12*hours24, 13*hours24, 14*hours24, 15*hours24
+	r.Short, r.Minutes, r.Hours, r.Forecasts, r.Decisions, r.Spans = 11*hours24, 12*hours24, 13*hours24, 14*hours24, 15*hours24, 4*hours24
 	for range 2 {
 		if err := c.SetRetention(t.Context(), r); err != nil {
 			t.Fatal(err)

@@ -49,7 +49,10 @@ func (c *Client) Write(ctx context.Context, f store.Flush) error {
 	if err := c.insertSamples(ctx, f.Samples); err != nil {
 		return err
 	}
-	return c.insertGaps(ctx, f.Gaps)
+	if err := c.insertGaps(ctx, f.Gaps); err != nil {
+		return err
+	}
+	return c.insertSpans(ctx, f.Spans)
 }
 
 // byDays sorts rows by their day and cuts them into pieces of at most daysPerInsert days.
