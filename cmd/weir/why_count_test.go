@@ -54,7 +54,7 @@ func whyCount(t *testing.T, dir string, args ...string) (r countReport) {
 
 // TestWhyCount compares what is said of each number with a recording whose calls, repetitions and orphans are known.
 func TestWhyCount(t *testing.T) {
-	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls, c.Minutes, c.Duplicates, c.Orphans = 3_000, 12, 0.05, 0.02 })
+	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls, c.Minutes, c.Duplicates, c.Orphans, c.Skewed = 3_000, 5, 0.05, 0.02, 0 })
 	dir := t.TempDir()
 	startWeir(t, "up", "--data-dir", dir, "--grpc", freePort(t), "--http", freePort(t))
 	at := running(t, dir)
@@ -172,7 +172,8 @@ func writeBroken(t *testing.T, address string, begin time.Time) {
 	}
 	defer k.Close()
 	err = k.Produce(t.Context(), ingest.Record{Topic: wire.TopicCalls, Partition: 1, Value: []byte("no Arrow"), Headers: []wire.Header{
-		{Key: wire.HeaderSchema, Value: wire.SchemaCalls}, {Key: wire.HeaderRows, Value: "3"},
+		{Key: wire.HeaderSchema, Value: wire.SchemaCalls},
+		{Key: wire.HeaderRows, Value: "3"},
 		{Key: wire.HeaderEvents, Value: wire.Events(begin.UnixNano(), begin.Add(time.Second).UnixNano())},
 	}})
 	if err != nil {
