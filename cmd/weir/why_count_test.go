@@ -54,7 +54,9 @@ func whyCount(t *testing.T, dir string, args ...string) (r countReport) {
 
 // TestWhyCount compares what is said of each number with a recording whose calls, repetitions and orphans are known.
 func TestWhyCount(t *testing.T) {
-	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls, c.Minutes, c.Duplicates, c.Orphans, c.Skewed = 3_000, 5, 0.05, 0.02, 0 })
+	path, truth := generate(t, "nezha", func(c *recording.Config) {
+		c.Calls, c.Minutes, c.Duplicates, c.Orphans, c.Skewed = 3_000, 5, 0.05, 0.02, 0
+	})
 	dir := t.TempDir()
 	startWeir(t, "up", "--data-dir", dir, "--grpc", freePort(t), "--http", freePort(t))
 	at := running(t, dir)
