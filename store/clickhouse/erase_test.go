@@ -43,7 +43,7 @@ func flushOf(name string, first, last int64, starts ...int64) store.Flush {
 
 // together is one flush: rows of both.
 func together(a, b store.Flush) store.Flush {
-	for table := range a.Partials {
+	for table := range b.Partials {
 		a.Partials[table] = append(a.Partials[table], b.Partials[table]...)
 	}
 	return a
