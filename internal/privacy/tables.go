@@ -94,8 +94,11 @@ func decided() []Place {
 			Field{[]string{"reason", "counterfactual", "evidence", "inputs"}, Text, "for people, and the windows it rests on, with names"}, model, stored()),
 		table("outcome_rows", "what became of decisions", 400*day, Field{[]string{"decision_id"}, ID, "whose"}, Field{[]string{"at"}, Time, "when"},
 			Field{[]string{"stage", "by", "rule", "validation", "realised"}, Measure, "what became of it"},
-			Field{[]string{"reason", "object", "before", "after", "patch", "inverse", "diff"}, Text,
-				"the object as it is and as it would be: whatever stands in a Deployment or route, with its environment and annotations"},
+			Field{
+				[]string{"reason", "object", "before", "after", "patch", "inverse", "diff"},
+				Text,
+				"the object as it is and as it would be: whatever stands in a Deployment or route, with its environment and annotations",
+			},
 			Field{[]string{"read_from"}, Name, "server or folder that was read"}, stored()),
 		table("erasures", "what was erased on request", 400*day, Field{[]string{"hash"}, ID, "SHA-256 of the name: keeps samples out that are read again"},
 			Field{[]string{"kind"}, Measure, "workload, instance or tenant"}, Field{[]string{"before"}, Time, "up to when samples stay out"}, stored()),

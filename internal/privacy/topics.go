@@ -48,16 +48,26 @@ func topics() []Place {
 func files() []Place {
 	owner := "who may read the data directory"
 	return []Place{
-		{Where: Files, Names: []string{"DATA_DIR/broker", "DATA_DIR/clickhouse"}, What: "topics and tables, where they are embedded", Readers: owner,
-			Fields: []Field{{[]string{"*"}, Text, "see the topics and tables; a part that was erased from stays on disk for about 8 minutes more"}}},
-		{Where: Files, Names: []string{"DATA_DIR/replay"}, What: "how far each recording was sent", Readers: owner,
-			Fields: []Field{{[]string{"*"}, ID, "hash of the recording, counts, times"}}},
+		{
+			Where: Files, Names: []string{"DATA_DIR/broker", "DATA_DIR/clickhouse"}, What: "topics and tables, where they are embedded", Readers: owner,
+			Fields: []Field{{[]string{"*"}, Text, "see the topics and tables; a part that was erased from stays on disk for about 8 minutes more"}},
+		},
+		{
+			Where: Files, Names: []string{"DATA_DIR/replay"}, What: "how far each recording was sent", Readers: owner,
+			Fields: []Field{{[]string{"*"}, ID, "hash of the recording, counts, times"}},
+		},
 		{Where: Files, Names: []string{"DATA_DIR/keys"}, What: "the key that signs", Readers: "its owner", Fields: []Field{{[]string{"*"}, ID, "no data about anybody"}}},
-		{Where: Files, Names: []string{"DATA_DIR/run"}, What: "which process runs, and where it listens", Readers: "its owner",
-			Fields: []Field{{[]string{"*"}, Measure, "pid, addresses, start"}}},
-		{Where: Files, Names: []string{"DATA_DIR/sim"}, What: "manifests and truth of a simulation", Readers: owner,
-			Fields: []Field{{[]string{"*"}, Text, "of invented workloads"}}},
-		{Where: Files, Names: []string{"standard error"}, What: "the log of each process", Readers: "who collects it; kept as long as they keep it",
-			Fields: []Field{{[]string{"*"}, Text, "addresses, partitions, offsets, errors; with log.level debug also names of workloads"}}},
+		{
+			Where: Files, Names: []string{"DATA_DIR/run"}, What: "which process runs, and where it listens", Readers: "its owner",
+			Fields: []Field{{[]string{"*"}, Measure, "pid, addresses, start"}},
+		},
+		{
+			Where: Files, Names: []string{"DATA_DIR/sim"}, What: "manifests and truth of a simulation", Readers: owner,
+			Fields: []Field{{[]string{"*"}, Text, "of invented workloads"}},
+		},
+		{
+			Where: Files, Names: []string{"standard error"}, What: "the log of each process", Readers: "who collects it; kept as long as they keep it",
+			Fields: []Field{{[]string{"*"}, Text, "addresses, partitions, offsets, errors; with log.level debug also names of workloads"}},
+		},
 	}
 }

@@ -104,8 +104,8 @@ func TestEraseKeepsMarks(t *testing.T) {
 	}
 	write()
 	check("after the log was read again")
-	for _, table := range schemas.Tables() {
-		ask(t, cfg, "OPTIMIZE TABLE weir."+table.String()+" FINAL")
+	for _, s := range schemas.Subjects() {
+		ask(t, cfg, "OPTIMIZE TABLE weir."+schemas.Table{Subject: s, Resolution: schemas.Shortest()}.String()+" FINAL")
 	}
 	check("after merges")
 	third := flushOf("cart", 20, 29, day)
