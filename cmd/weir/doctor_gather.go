@@ -82,9 +82,8 @@ func (g *examiner) find(o doctorOptions) error {
 func (g *examiner) settings() doctor.Settings {
 	s := doctor.Settings{
 		KafkaRetention: g.cfg.Kafka.Retention, StoreRetention: g.cfg.ClickHouse.Retention, Insecure: g.cfg.Insecure,
-		EmbeddedKafka: len(g.cfg.Kafka.Addresses) == 0, EmbeddedStore: g.cfg.ClickHouse.Address == "",
 	}
-	if s.EmbeddedStore {
+	if g.cfg.ClickHouse.Address == "" { // the engine is embedded
 		s.MemoryMiB = g.cfg.ClickHouse.MemoryMiB + g.cfg.Collector.MemoryLimitMiB
 	}
 	return s

@@ -19,7 +19,6 @@ type Facts struct {
 // Settings are the values of the configuration that have to fit together.
 type Settings struct {
 	KafkaRetention, StoreRetention time.Duration
-	EmbeddedKafka, EmbeddedStore   bool
 	Insecure                       bool
 	MemoryMiB                      int // what the embedded engine and the collector may take together
 }
