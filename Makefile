@@ -38,7 +38,7 @@ export WEIR_KAFKA_HOME ?= $(KAFKA)
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build clickhouse kafka demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
+.PHONY: help build rules clickhouse kafka demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -130,6 +130,11 @@ $(LINT):
 	@mkdir -p '$(CACHE)/bin'
 	GOBIN='$(CACHE)/bin' GOFLAGS= $(GO) install -trimpath github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	mv '$(CACHE)/bin/golangci-lint' '$@'
+
+rules: ## check the alert rules and run their unit tests (needs promtool, of the package prometheus)
+	@command -v promtool >/dev/null || { echo 'make: promtool is missing: install the package prometheus' >&2; exit 1; }
+	promtool check rules deploy/prometheus/rules.yaml
+	promtool test rules deploy/prometheus/rules.test.yaml
 
 bench: build clickhouse ## benchmarks (BENCH=regexp BENCHTIME=1s)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...

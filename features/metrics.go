@@ -11,12 +11,13 @@ import (
 type Metrics struct {
 	counters
 	lag, watermark, lastData *prometheus.GaugeVec
+	lastFlush                prometheus.Gauge
 }
 
 type counters struct {
-	spans, calls, duplicates, orphans, flushes prometheus.Counter
-	messages                                   *prometheus.CounterVec
-	flushSeconds                               prometheus.Histogram
+	spans, calls, duplicates, orphans, flushes, unreadable prometheus.Counter
+	messages                                               *prometheus.CounterVec
+	flushSeconds                                           prometheus.Histogram
 }
 
 // NewMetrics registers the metrics.
@@ -38,6 +39,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			duplicates: counter("weir_join_duplicates_total", "Spans that came again and were not counted again."),
 			orphans:    counter("weir_join_orphans_total", "Spans whose parent never came."),
 			flushes:    counter("weir_features_flushes_total", "Flushes that became durable."),
+			unreadable: counter("weir_features_dead_lettered_total", "Messages that could not be read and went to the dead letter."),
 			messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 				Name: "weir_features_messages_total", Help: "Messages read, by topic; messages read again after a restart included.",
 			}, []string{"topic"}),
@@ -50,7 +52,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		watermark: gauge("weir_features_watermark_seconds", "Event time that the source has passed, seconds since the Unix epoch."),
 		lastData:  gauge("weir_features_last_data_timestamp_seconds", "When the newest message was written, seconds since the Unix epoch."),
 	}
-	r.MustRegister(m.messages, m.flushSeconds)
+	m.lastFlush = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "weir_features_last_flush_timestamp_seconds", Help: "When a flush became durable last, seconds since the Unix epoch; 0 = none yet.",
+	})
+	r.MustRegister(m.messages, m.flushSeconds, m.lastFlush)
 	return m
 }
 

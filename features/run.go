@@ -77,6 +77,7 @@ func (r *run) take(ctx context.Context, m ingest.Message) error {
 	if unreadable == nil || m.Offset < s.assigned.Position.Durable {
 		return nil
 	}
+	r.count.unreadable.Inc()
 	r.parts.Logger.Warn("Message cannot be read and goes to the dead letter", "source", m.Source, "offset", m.Offset, "reason", redact.Text(unreadable.Error()))
 	return r.retry(ctx, "write dead letter", func(ctx context.Context) error {
 		return r.parts.Producer.Produce(ctx, deadLetter(m, unreadable))
@@ -102,6 +103,7 @@ func (r *run) flush(ctx context.Context) error {
 		}
 		r.count.flushes.Inc()
 		r.count.flushSeconds.Observe(r.parts.Now().Sub(now).Seconds())
+		r.parts.Metrics.lastFlush.Set(float64(r.parts.Now().UnixNano()) / 1e9)
 	}
 	moved := false
 	for _, s := range r.sources {

@@ -45,7 +45,9 @@ func newApp(cfg config.Config, log io.Writer, checks ...string) (*app, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return &app{cfg: cfg, log: newLogger(cfg.Log, log), registry: registry, ready: ops.NewReady(checks...), server: server, client: client}, nil
+	a := &app{cfg: cfg, log: newLogger(cfg.Log, log), registry: registry, ready: ops.NewReady(checks...), server: server, client: client}
+	a.registerProcess()
+	return a, nil
 }
 
 func newLogger(cfg config.Log, out io.Writer) *slog.Logger {

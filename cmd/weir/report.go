@@ -162,14 +162,24 @@ func dataRange(ctx context.Context, c *clickhouse.Client) (from, to time.Time, e
 
 func whyCommand() *cobra.Command {
 	var output string
+	var count countOptions
 	cmd := &cobra.Command{
 		Use:   "why ID",
-		Short: "Explain a decision or a finding",
+		Short: "Explain a decision, a finding, or a count",
 		Long: "Shows the chain that led to a decision (windows, finding, decision, outcome) with every number it rests on, or the life of a\n" +
-			"finding and what it led to. The beginning of an id will do where no other begins like it.",
-		Example: "  weir why d-3f2a\n  weir why f-91c0 -o json",
-		Args:    cobra.ExactArgs(1),
+			"finding and what it led to. The beginning of an id will do where no other begins like it. With --count or --edge, shows what\n" +
+			"stands behind the calls of one window: evidence, sources, spans that were dropped, gaps, and whether the tables agree.",
+		Example: "  weir why d-3f2a\n  weir why f-91c0 -o json\n  weir why --count cart --window 10s --at 2026-03-04T09:30:00Z\n" +
+			"  weir why --edge 'front>cart' --at 2026-03-04T09:30:00Z",
+		Args: count.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if count.asked() {
+				a, err := newTool(cmd)
+				if err != nil {
+					return err
+				}
+				return a.whyCount(cmd, &count, output)
+			}
 			write, known := map[string]func(io.Writer, why.Explanation) error{"text": why.Text, "json": why.JSON}[output]
 			if !known {
 				return usageError{fmt.Errorf("output %q is not known: text or json", output)}
@@ -188,6 +198,7 @@ func whyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	count.flags(cmd.Flags())
 	keyFlag(cmd.Flags(), "clickhouse", "clickhouse.address")
 	keyFlag(cmd.Flags(), "library", "clickhouse.library")
 	return cmd

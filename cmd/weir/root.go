@@ -82,7 +82,8 @@ func newRoot(std stdio) *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "use", Title: "Use Weir:"}, &cobra.Group{ID: "stage", Title: "Run one stage:"})
 	for _, c := range []*cobra.Command{
 		upCommand(), demoCommand(), simCommand(), replayCommand(), reportCommand(), whyCommand(), alertsCommand(), decisionsCommand(), queryCommand(),
-		statusCommand(), sizeCommand(), deadletterCommand(), schemaCommand(), backupCommand(), restoreCommand(), configCommand(), labCommand(),
+		statusCommand(), doctorCommand(), sizeCommand(), deadletterCommand(), privacyCommand(), schemaCommand(), backupCommand(), restoreCommand(),
+		configCommand(), labCommand(),
 	} {
 		c.GroupID = "use"
 		root.AddCommand(c)

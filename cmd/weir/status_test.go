@@ -99,6 +99,7 @@ func TestStatusOfTheLoop(t *testing.T) {
 
 	closed := all.Forecast.DecidedUpTo
 	t.Run("metrics", func(t *testing.T) { checkMetricsAreExplained(t, at) })
+	t.Run("rules", func(t *testing.T) { checkRulesNameMetrics(t, at) })
 	t.Run("counts", func(t *testing.T) { checkStatusCounts(t, at, args, all) })
 	t.Run("waiting", func(t *testing.T) { checkStatusWaiting(t, at, args, all) })
 	t.Run("behind", func(t *testing.T) { checkStatusBehind(t, at, args, closed) })

@@ -140,7 +140,7 @@ func (c *Client) verify(ctx context.Context, want schemas.Marks) error {
 
 func (c *Client) insertSamples(ctx context.Context, samples []columns.Sample) error {
 	for _, piece := range byDays(samples, func(s columns.Sample) int64 { return s.Time }) {
-		batch, err := c.conn.PrepareBatch(ctx, "INSERT INTO weir.samples (time, tenant, cluster, namespace, workload, instance, metric, unit, value)")
+		batch, err := c.conn.PrepareBatch(ctx, "INSERT INTO weir.in_samples (time, tenant, cluster, namespace, workload, instance, metric, unit, value)")
 		if err != nil {
 			return fmt.Errorf("insert %d samples: %w", len(piece), err)
 		}
