@@ -14,6 +14,9 @@ import (
 // name makes a text fit to name something: at most schemas.MaxName bytes, see limit.
 func name(s string) string { return limit(s, schemas.MaxName) }
 
+// Name makes a text fit to name something, as names of senders are made fit.
+func Name(s string) string { return name(s) }
+
 // limit returns s cut to at most size bytes, with U+FFFD in place of control characters and of what is not UTF-8.
 func limit(s string, size int) string {
 	if len(s) <= size && plain(s) {

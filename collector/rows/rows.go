@@ -27,6 +27,7 @@ type Batch struct {
 	Read    int             // spans or points in the request
 	Rows    int             // of them, those that are in Records; points of counters may share a row
 	Losses  []Loss          // of them, those that are not rows, by reason
+	Written []Written       // rows of weir.calls in Records by sender and window, broken ones included; windows of long ago are left out
 }
 
 // Loss is a number of records of a request that are not in its rows.

@@ -24,6 +24,7 @@ type spanRun struct {
 	routes   map[[2]string]string
 	from     sender
 	letters  int
+	written  written
 	batch    Batch
 }
 
@@ -53,7 +54,7 @@ type openMessage struct {
 
 // Spans turns a request of spans into messages: at most one for each partition, unless one is full. received is the time of receipt.
 func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batch, error) {
-	r := &spanRun{Converter: c, at: at, received: received.UnixNano(), open: make([]openMessage, at.Calls)}
+	r := &spanRun{Converter: c, at: at, received: received.UnixNano(), open: make([]openMessage, at.Calls), written: newWritten(received)}
 	for _, rs := range td.ResourceSpans().All() {
 		r.from = sender{resource: c.origin(rs.Resource())}
 		for _, ss := range rs.ScopeSpans().All() {
@@ -69,6 +70,7 @@ func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batc
 			return Batch{}, err
 		}
 	}
+	r.batch.Written = r.written.all()
 	return r.batch, nil
 }
 
@@ -167,6 +169,7 @@ func (r *spanRun) put(partition int, row columns.Span, from schemas.Origin, peer
 		m.key = row.Trace
 	}
 	m.rows.Append(row, from, peer)
+	r.written.add(&from, row.End)
 	return nil
 }
 
