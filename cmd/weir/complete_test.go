@@ -22,7 +22,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-const tenSeconds = 10 * time.Second
+const aWindow = 10 * time.Second
 
 // speaker is an instance that sends two spans a second.
 type speaker struct {
@@ -115,7 +115,7 @@ func (c *crowd) tick(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.since.IsZero() {
-		c.drops = 2 * min(now.Sub(c.since), tenSeconds).Seconds()
+		c.drops = 2 * min(now.Sub(c.since), aWindow).Seconds()
 	}
 	for _, s := range c.all {
 		c.send(s, now)
@@ -184,11 +184,11 @@ func TestMissingTelemetryIsMissed(t *testing.T) {
 		return ask("SELECT uniqExact(metric) FROM samples WHERE workload = 'cart'") == "3"
 	})
 
-	begin := time.Now().Truncate(tenSeconds).Add(tenSeconds) // of the window that is harmed
+	begin := time.Now().Truncate(aWindow).Add(aWindow) // of the window that is harmed
 	<-time.After(time.Until(begin))
 	collectors[2].kill(t, false)
 	c.change(func() { c.since = begin })
-	<-time.After(time.Until(begin.Add(tenSeconds)))
+	<-time.After(time.Until(begin.Add(aWindow)))
 	c.change(func() { c.all[2].to = c.all[0].to })
 
 	completeness := func(start time.Time) map[string]float64 {
@@ -208,7 +208,7 @@ func TestMissingTelemetryIsMissed(t *testing.T) {
 
 	whole := map[string]float64{"cart": 1, "noisy": 1, "stock": 1}
 	await(t, "a window that is judged and whole", func() bool {
-		return time.Since(begin) > 2*tenSeconds+7*time.Second && near(completeness(begin.Add(tenSeconds)), whole)
+		return time.Since(begin) > 2*aWindow+7*time.Second && near(completeness(begin.Add(aWindow)), whole)
 	})
 	gaps := strings.Split(ask("SELECT DISTINCT scope, hop, kind FROM gaps FINAL WHERE share > 0.04 ORDER BY ALL"), "\n")
 	if want := []string{"//cart\tcollector\tcollector_silent", "//noisy\tsource\tdropped_at_source"}; !slices.Equal(gaps, want) {

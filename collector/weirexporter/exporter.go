@@ -73,7 +73,7 @@ func newExporter(set exporter.Settings, given component.Config, signal pipeline.
 }
 
 // Start does not wait for Kafka: requests do.
-func (e *exporterBase) Start(context.Context, component.Host) error {
+func (e *exporterBase) Start(ctx context.Context, _ component.Host) error {
 	tls, err := e.cfg.TLS.load()
 	if err != nil {
 		return err
@@ -87,16 +87,16 @@ func (e *exporterBase) Start(context.Context, component.Host) error {
 	e.sender.producer, e.sender.id = e.client, rand.Text()
 	if e.report != nil {
 		e.report.sender.producer, e.report.sender.id = e.client, e.report.ledger.id
-		e.report.start()
+		e.report.start(ctx)
 	}
 	return nil
 }
 
 // Shutdown comes after the receivers stopped, so no request is left.
-func (e *exporterBase) Shutdown(context.Context) error {
+func (e *exporterBase) Shutdown(ctx context.Context) error {
 	if e.client != nil {
 		if e.report != nil {
-			e.report.end()
+			e.report.end(ctx)
 		}
 		e.client.Close()
 	}

@@ -38,8 +38,9 @@ func newID() string {
 	return rows.Name(host + "-" + rand.Text()[:8])
 }
 
-func (r *reporter) start() {
-	ctx, cancel := context.WithCancel(context.Background())
+// start begins to tell. The start's context ends with the start.
+func (r *reporter) start(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = cancel
 	r.over.Go(func() {
 		tick := time.NewTicker(schemas.HeartbeatInterval)
@@ -56,14 +57,14 @@ func (r *reporter) start() {
 }
 
 // end says goodbye. It may be called more than once.
-func (r *reporter) end() {
+func (r *reporter) end(ctx context.Context) {
 	if r.stop == nil {
 		return
 	}
 	r.stop()
 	r.over.Wait()
 	r.stop = nil
-	r.tell(context.Background(), farewellTime, true)
+	r.tell(ctx, farewellTime, true)
 }
 
 // tell writes one report. One that does not get through is not repeated: the next one says more.

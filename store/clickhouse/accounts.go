@@ -52,7 +52,10 @@ func (c *Client) Accounts(ctx context.Context, q store.AccountsQuery) (a store.A
 		}
 	}
 	step("written rows", func() error { a.Written, err = c.written(ctx, ranges); return err })
-	step("counted rows", func() error { a.Counted, err = c.counted(ctx, a.Counted, among("window_start", ranges), false); return err })
+	step("counted rows", func() error {
+		a.Counted, err = c.counted(ctx, a.Counted, among("window_start", ranges), false)
+		return err
+	})
 	for _, since := range heard {
 		step("senders heard again", func() error { a.Counted, err = c.counted(ctx, a.Counted, since, true); return err })
 	}
