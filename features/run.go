@@ -39,6 +39,7 @@ func (r *run) loop(ctx context.Context) error {
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
+		r.look(ctx)
 		deadline = r.parts.Now().Add(r.cfg.FlushInterval)
 	}
 }

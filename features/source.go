@@ -3,6 +3,7 @@ package features
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weirmesh/weir/features/join"
@@ -113,6 +114,9 @@ func (s *source) takeSamples(m ingest.Message, now time.Time) error {
 	}
 	s.samples = append(s.samples, samples...)
 	for _, sample := range samples {
+		if strings.HasPrefix(sample.Metric, schemas.ReservedMetric) {
+			continue // collectors speak of now, whatever year the calls are of
+		}
 		s.clock.Observe(sample.Origin.Key()+"/"+sample.Origin.Instance, sample.Time, now)
 	}
 	return nil

@@ -27,13 +27,14 @@ type Config struct {
 	Lateness      time.Duration // subtracted from event time to get the watermark
 	Idle          time.Duration // after that long without data a source holds nobody back
 	KeepSpans     bool          // store every span as it came, too
+	CheckInterval time.Duration // how often missing telemetry is looked for; 0 = never
 }
 
 // DefaultConfig returns the defaults that operators see.
 func DefaultConfig() Config {
 	return Config{
 		Name: "features", FlushInterval: time.Second, MaxRows: 200_000, Generation: 1024,
-		Lateness: 2 * time.Second, Idle: 10 * time.Second,
+		Lateness: 2 * time.Second, Idle: 10 * time.Second, CheckInterval: 5 * time.Second,
 	}
 }
 
@@ -42,6 +43,7 @@ type Parts struct {
 	Consumer ingest.Consumer
 	Producer ingest.Producer // of dead letters and progress
 	Store    store.Writer
+	Accounts store.Accountant // what all stages told, to look for missing telemetry; nil = nobody looks
 	Metrics  *Metrics
 	Logger   *slog.Logger
 	Now      func() time.Time
@@ -54,6 +56,7 @@ type Worker struct {
 	cfg   Config
 	parts Parts
 	count *counters
+	check *checker
 }
 
 // New returns a worker.
@@ -61,7 +64,7 @@ func New(cfg Config, parts Parts) *Worker {
 	if parts.Ready == nil {
 		parts.Ready = func(error) {}
 	}
-	return &Worker{cfg: cfg, parts: parts, count: &parts.Metrics.counters}
+	return &Worker{cfg: cfg, parts: parts, count: &parts.Metrics.counters, check: &checker{reader: parts.Accounts}}
 }
 
 // drainTime bounds the last flush after the worker was told to stop.

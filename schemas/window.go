@@ -82,10 +82,10 @@ func (t Table) String() string {
 // Gap is a stretch of event time about which telemetry is missing.
 type Gap struct {
 	From, To int64   // Unix ns
-	Scope    string  // "*" = the whole mesh, else a workload's Key
-	Hop      string  // the hop that went quiet: collector, ingest, features
+	Scope    string  // Everyone, or Workload.Scope
+	Hop      string  // where it went missing: source, collector, kafka, ingest
 	Kind     GapKind // why
-	Source   string  // the source that shows it
+	Source   string  // the source that shows it: a partition, a collector; "" = those whom the scope names
 	Share    float64 // part of the scope's telemetry that is missing, 0..1
 	Records  uint64  // records known to be lost; 0 = not known
 	Detail   string
@@ -99,4 +99,12 @@ const (
 	GapQuiet GapKind = "quiet"
 	// GapDeadLetter: a message came and could not be read.
 	GapDeadLetter GapKind = "dead_letter"
+	// GapCollectorSilent: a collector stopped without a word, and senders that it had heard are heard by no other.
+	GapCollectorSilent GapKind = "collector_silent"
+	// GapDropped: senders, or agents between them and a collector, count records that they dropped.
+	GapDropped GapKind = "dropped_at_source"
+	// GapLost: collectors have written more rows than were counted.
+	GapLost GapKind = "lost_on_the_way"
+	// GapSourceSilent: a workload says nothing while its callers call it.
+	GapSourceSilent GapKind = "source_silent"
 )

@@ -73,10 +73,10 @@ func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafk
 	cfg := features.Config{
 		Name: hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
 		Generation: int64(a.cfg.Features.Generation), Lateness: a.cfg.Features.Lateness, Idle: a.cfg.Features.Idle,
-		KeepSpans: a.cfg.Features.KeepSpans,
+		KeepSpans: a.cfg.Features.KeepSpans, CheckInterval: a.cfg.Features.CheckInterval,
 	}
 	w := features.New(cfg, features.Parts{
-		Consumer: consumer, Producer: k, Store: s, Metrics: features.NewMetrics(a.registry), Logger: a.log, Now: time.Now,
+		Consumer: consumer, Producer: k, Store: s, Accounts: s, Metrics: features.NewMetrics(a.registry), Logger: a.log, Now: time.Now,
 		Ready: func(err error) { a.ready.Set("features", err) },
 	})
 	return w.Run(ctx)

@@ -43,6 +43,9 @@ func clean(s string, redacted func(string) string) string {
 	return cut(s, max(0, len(s)-schemas.MaxName))
 }
 
+// Name makes a text fit to name something, as names of senders are made fit.
+func Name(s string) string { return name(s) }
+
 // limit returns s cut to at most size bytes, with U+FFFD in place of control characters and of what is not UTF-8.
 func limit(s string, size int) string {
 	if len(s) <= size && plain(s) {

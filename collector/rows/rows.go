@@ -34,6 +34,7 @@ type Batch struct {
 	Read    int             // spans or points in the request
 	Rows    int             // of them, those that are in Records; points of counters may share a row
 	Losses  []Loss          // of them, those that are not rows, by reason
+	Written []Written       // rows of weir.calls in Records by sender and window, broken ones included; windows of long ago are left out
 
 	Overflowed names.Counts // spans or points with schemas.Overflow for a name, by level
 }

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -103,6 +104,22 @@ func (c *Converter) Samples(md pmetric.Metrics, at Layout, received time.Time) (
 	return r.batch, nil
 }
 
+// OwnSamples turns what a collector tells about itself into messages for so many partitions.
+func OwnSamples(samples []columns.Sample, partitions int) ([]ingest.Record, error) {
+	r := &sampleRun{at: Layout{Samples: partitions}, open: make([]openSamples, partitions)}
+	for _, s := range samples {
+		if err := r.put(wire.PartitionOf([]byte(s.Origin.Key()), partitions), s); err != nil {
+			return nil, err
+		}
+	}
+	for p := range r.open {
+		if err := r.close(p); err != nil {
+			return nil, err
+		}
+	}
+	return r.batch.Records, nil
+}
+
 func (r *sampleRun) metric(m pmetric.Metric, s series) error {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
@@ -141,6 +158,9 @@ func (r *sampleRun) points(points pmetric.NumberDataPointSlice, s series) error 
 			r.batch.lose(Loss{Reason: "no_recorded_value", Count: 1, Silent: true})
 		case s.name == "":
 			r.batch.lose(Loss{Reason: "no_metric_name", Count: 1})
+		case strings.HasPrefix(s.name, schemas.ReservedMetric):
+			// What collectors say about themselves is believed; nobody else may say it.
+			r.batch.lose(Loss{Reason: "reserved_metric_name", Count: 1})
 		case t == 0 || t > math.MaxInt64:
 			r.batch.lose(Loss{Reason: "time_out_of_range", Count: 1})
 		case r.clock.absurd(int64(t)) != "":

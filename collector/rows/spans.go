@@ -26,6 +26,7 @@ type spanRun struct {
 	sender  sender
 	from    admitted // sender, if it is known
 	letters int
+	written written
 	batch   Batch
 }
 
@@ -37,7 +38,7 @@ type openMessage struct {
 
 // Spans turns a request of spans into messages: at most one for each partition, unless one is full. received is the time of receipt.
 func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batch, error) {
-	r := &spanRun{Converter: c, at: at, clock: c.clock(received), open: make([]openMessage, at.Calls)}
+	r := &spanRun{Converter: c, at: at, clock: c.clock(received), open: make([]openMessage, at.Calls), written: newWritten(received)}
 	for _, rs := range td.ResourceSpans().All() {
 		resource := c.origin(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -53,6 +54,7 @@ func (c *Converter) Spans(td ptrace.Traces, at Layout, received time.Time) (Batc
 			return Batch{}, err
 		}
 	}
+	r.batch.Written = r.written.all()
 	return r.batch, nil
 }
 
@@ -139,6 +141,7 @@ func (r *spanRun) put(partition int, row columns.Span, from schemas.Origin, peer
 		m.key = row.Trace
 	}
 	m.rows.Append(row, from, peer)
+	r.written.add(&from, row.End)
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pipeline"
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
 
 	"github.com/weirmesh/weir/collector/answers"
@@ -36,6 +37,7 @@ type exporterBase struct {
 	sender  *sender
 	client  *kafka.Client
 	layout  atomic.Pointer[rows.Layout] // nil until Kafka told it
+	report  *reporter                   // of spans; other signals have none
 	now     func() time.Time
 }
 
@@ -54,7 +56,7 @@ func newExporter(set exporter.Settings, given component.Config, signal pipeline.
 	if err != nil {
 		return nil, err
 	}
-	return &exporterBase{
+	e := &exporterBase{
 		cfg: cfg, signal: signal, count: count, now: time.Now,
 		shared: all, logger: set.Logger,
 		convert: rows.New(rows.Config{
@@ -62,11 +64,23 @@ func newExporter(set exporter.Settings, given component.Config, signal pipeline.
 			Names: all.names(names.Limits{Workloads: cfg.MaxWorkloads, Instances: cfg.MaxInstances, Series: cfg.MaxSeries}),
 		}),
 		sender: &sender{retry: cfg.Retry, logger: set.Logger, count: count},
-	}, nil
+	}
+	if signal == pipeline.SignalTraces {
+		unseen, err := newCounters(noop.NewMeterProvider(), signal) // the counters are about what senders send
+		if err != nil {
+			return nil, err
+		}
+		e.report = &reporter{
+			ledger: newLedger(rows.Name(cfg.Tenant), newID()), sender: &sender{retry: cfg.Retry, logger: zap.NewNop(), count: unseen},
+			partitions: func(ctx context.Context) (int, error) { return e.client.Partitions(ctx, wire.TopicSamples) },
+			now:        e.now, logger: set.Logger,
+		}
+	}
+	return e, nil
 }
 
 // Start does not wait for Kafka: requests do.
-func (e *exporterBase) Start(context.Context, component.Host) error {
+func (e *exporterBase) Start(ctx context.Context, _ component.Host) error {
 	tls, err := e.cfg.TLS.load()
 	if err != nil {
 		return err
@@ -78,12 +92,19 @@ func (e *exporterBase) Start(context.Context, component.Host) error {
 		return err
 	}
 	e.sender.producer, e.sender.id = e.client, rand.Text()
+	if e.report != nil {
+		e.report.sender.producer, e.report.sender.id = e.client, e.report.ledger.id
+		e.report.start(ctx)
+	}
 	return nil
 }
 
 // Shutdown comes after the receivers stopped, so no request is left.
-func (e *exporterBase) Shutdown(context.Context) error {
+func (e *exporterBase) Shutdown(ctx context.Context) error {
 	if e.client != nil {
+		if e.report != nil {
+			e.report.end(ctx)
+		}
 		e.client.Close()
 	}
 	return nil
@@ -118,6 +139,9 @@ func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 // export converts a request and stores what became of it.
 func (e *exporterBase) export(ctx context.Context, now time.Time, n int, convert func(rows.Layout) (rows.Batch, error)) error {
 	e.count.receive(ctx, n, now)
+	if e.report != nil {
+		e.report.ledger.receive(n)
+	}
 	at, err := e.partitions(ctx)
 	if err != nil {
 		return err
@@ -125,12 +149,12 @@ func (e *exporterBase) export(ctx context.Context, now time.Time, n int, convert
 	batch, err := convert(at)
 	if err != nil {
 		// The same request would fail the same way again.
-		e.count.drop(ctx, "not_encodable", n)
+		e.drop(ctx, "not_encodable", n)
 		return consumererror.NewPermanent(err)
 	}
 	err = e.sender.send(ctx, batch.Records)
 	if ingest.IsPermanent(err) {
-		e.count.drop(ctx, "refused_by_kafka", batch.Rows)
+		e.drop(ctx, "refused_by_kafka", batch.Rows)
 		return consumererror.NewPermanent(err)
 	}
 	if err != nil {
@@ -138,8 +162,19 @@ func (e *exporterBase) export(ctx context.Context, now time.Time, n int, convert
 	}
 	e.count.sent(ctx, batch.Rows)
 	e.overflowed(ctx, answers.FromContext(ctx).Source(), batch.Overflowed)
+	if e.report != nil {
+		e.report.ledger.write(batch.Written, batch.Rows)
+	}
 	e.settle(ctx, batch.Losses)
 	return nil
+}
+
+// drop counts a request that fails for good.
+func (e *exporterBase) drop(ctx context.Context, reason string, n int) {
+	e.count.drop(ctx, reason, n)
+	if e.report != nil {
+		e.report.ledger.drop(reason, n)
+	}
 }
 
 // settle counts what was not taken and tells the sender.

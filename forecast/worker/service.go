@@ -27,6 +27,8 @@ type Reader interface {
 	ServiceWindows(ctx context.Context, r schemas.Resolution, from, to time.Time) ([]schemas.ServiceWindow, error)
 	// Edges sums the calls of each edge over the windows with from <= start and end <= to.
 	Edges(ctx context.Context, r schemas.Resolution, from, to time.Time) ([]schemas.Edge, error)
+	// Incomplete returns the windows with from <= start and end <= to about which telemetry is missing, as far as is known by now.
+	Incomplete(ctx context.Context, r schemas.Resolution, from, to time.Time) ([]schemas.Incomplete, error)
 }
 
 // Config says how a service forecasts and plans.
@@ -92,6 +94,9 @@ func (s *Service) Step(ctx context.Context, from, to time.Time) (decide.Output, 
 		return decide.Output{}, fmt.Errorf("read windows from %s: %w", from.Format(time.RFC3339), err)
 	}
 	var out decide.Output
+	if err := s.again(ctx, from); err != nil {
+		return out, err
+	}
 	for at := from; at.Before(to); at = at.Add(step) {
 		n := 0
 		for n < len(windows) && !windows[n].Start.After(at) {

@@ -24,7 +24,14 @@ var start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 // mesh is a store in memory: front calls cart, cart calls store, each call once.
 type mesh struct {
-	windows []schemas.ServiceWindow
+	windows    []schemas.ServiceWindow
+	incomplete []schemas.Incomplete // known only after the windows were read
+}
+
+func (m *mesh) Incomplete(_ context.Context, _ schemas.Resolution, from, to time.Time) ([]schemas.Incomplete, error) {
+	return slices.DeleteFunc(slices.Clone(m.incomplete), func(w schemas.Incomplete) bool {
+		return w.Start.Before(from) || !w.Start.Before(to)
+	}), nil
 }
 
 func (m *mesh) ServiceWindows(_ context.Context, _ schemas.Resolution, from, to time.Time) ([]schemas.ServiceWindow, error) {
@@ -258,6 +265,33 @@ func TestIncompleteTelemetryLeadsToNoReduction(t *testing.T) {
 	})), 0, days)
 	if found := reductions(out, "", 0, days); len(found) > 0 {
 		t.Errorf("reduced on a day that was 90 %% complete at its worst: %s", found[0].Reason)
+	}
+}
+
+// TestWhatIsMissedLaterLeadsToNoReduction: the windows were whole when they were read; that a collector had died, and a third of cart's
+// telemetry with it, is known a minute later.
+func TestWhatIsMissedLaterLeadsToNoReduction(t *testing.T) {
+	const dies = 2*1440 + 100
+	m := run(days)
+	s := newService(t, m)
+	step(t, s, 0, dies+1)
+	m.incomplete = []schemas.Incomplete{{
+		Workload: schemas.Workload{Namespace: "shop", Name: "cart", Version: "v1"}, Start: start.Add(dies * time.Minute), Completeness: 2. / 3,
+	}}
+	var out decide.Output
+	for minute := dies + 1; minute < days; minute++ {
+		out.Decisions = append(out.Decisions, step(t, s, minute, minute+1).Decisions...)
+	}
+	if found := reductions(out, "cart", 0, days); len(found) > 0 {
+		t.Errorf("replicas of cart are taken away: %s", found[0].Reason)
+	}
+	if len(reductions(out, "front", 0, days)) == 0 {
+		t.Error("nothing is missing of front, and nothing is proposed for it")
+	}
+	if !slices.ContainsFunc(out.Decisions, func(d schemas.Decision) bool {
+		return d.Target.Name == "cart" && d.Code == plan.IncompleteTelemetry
+	}) {
+		t.Error("nobody says why nothing is proposed for cart")
 	}
 }
 

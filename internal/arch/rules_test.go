@@ -50,7 +50,7 @@ func seesEverything() []string { return []string{"cmd", "bench", "lab", "torture
 // pureCores decide or count without clock, network, disk, log or chance of their own: those come in as arguments.
 func pureCores() []string {
 	return []string{
-		"schemas", "features/join", "features/window",
+		"schemas", "features/join", "features/window", "features/complete",
 		"forecast/naive", "forecast/smoothing", "forecast/backtest", "forecast/capacity", "forecast/plan",
 		"detect/residual", "detect/lifecycle", "detect/shift",
 		"actuator/arbiter", "actuator/guard", "actuator/render", "actuator/cluster", "actuator/report",

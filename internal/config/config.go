@@ -113,6 +113,7 @@ type Features struct {
 	Generation    int           `koanf:"generation" unit:"messages" doc:"messages per generation of what a worker remembers for joins and duplicates"`
 	MaxRows       int           `koanf:"max_rows" unit:"rows" doc:"rows held in memory before an early write"`
 	KeepSpans     bool          `koanf:"keep_spans" doc:"also store every span as it came, for three days, as traces for Grafana; costs disk and time"`
+	CheckInterval time.Duration `koanf:"check_interval" unit:"duration" doc:"how often missing telemetry is looked for; 0 for never"`
 }
 
 // Forecast shapes forecasts and what they ask for.
@@ -166,7 +167,7 @@ func Default() Config {
 		},
 		Features: Features{
 			FlushInterval: time.Second, Lateness: 2 * time.Second, Idle: 10 * time.Second,
-			Generation: 1024, MaxRows: 200_000,
+			Generation: 1024, MaxRows: 200_000, CheckInterval: 5 * time.Second,
 		},
 		Forecast: Forecast{Lead: 15 * time.Minute, TargetCPU: 60, Headroom: 10, History: 28 * 24 * time.Hour, MaxSeries: 1000},
 		Detect:   Detect{History: 24 * time.Hour},

@@ -113,6 +113,8 @@ func (v *validator) features(c Features) {
 	v.positive("features.idle", c.Idle)
 	v.between("features.generation", c.Generation, 1, 1<<24)
 	v.between("features.max_rows", c.MaxRows, 1, 1<<28)
+	v.check("features.check_interval", c.CheckInterval == 0 || c.CheckInterval >= time.Second, "is %s: give 1s or more, or 0 for never",
+		shortDuration(c.CheckInterval))
 }
 
 func (v *validator) forecast(c Forecast) {

@@ -63,6 +63,7 @@ func TestValidate(t *testing.T) {
 		{"features.idle", func(c *config.Config) { c.Features.Idle = 0 }},
 		{"features.generation", func(c *config.Config) { c.Features.Generation = 0 }},
 		{"features.max_rows", func(c *config.Config) { c.Features.MaxRows = 0 }},
+		{"features.check_interval", func(c *config.Config) { c.Features.CheckInterval = time.Millisecond }},
 		{"forecast.lead", func(c *config.Config) { c.Forecast.Lead = 2 * time.Hour }},
 		{"forecast.target_cpu", func(c *config.Config) { c.Forecast.TargetCPU = 100 }},
 		{"forecast.headroom", func(c *config.Config) { c.Forecast.Headroom = -1 }},

@@ -76,22 +76,35 @@ func render(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := template.New(name).Funcs(template.FuncMap{"amend": amend}).Parse(withoutComments(string(source)))
+	t, err := template.New(name).Funcs(template.FuncMap{"amend": amend, "said": render, "instead": instead}).Parse(withoutComments(string(source)))
 	if err != nil {
 		return "", err
 	}
 	var sql strings.Builder
-	err = t.Execute(&sql, map[string]any{"Resolutions": resolutions(), "Tables": schemas.Tables()})
+	err = t.Execute(&sql, map[string]any{"Resolutions": resolutions(), "Tables": schemas.Tables(), "Ends": ends()})
 	return sql.String(), err
 }
 
 // amend is what a migration writes to say an earlier one again with something in it made otherwise.
 func amend(name, before, after string) (string, error) {
 	sql, err := render(name)
-	if err == nil && !strings.Contains(sql, before) {
-		err = fmt.Errorf("%s does not say %s", name, before)
+	if err != nil {
+		return "", err
 	}
-	return strings.ReplaceAll(sql, before, after), err
+	return instead(sql, before, after)
+}
+
+// instead is the same for what `said` gave, so that more than one thing can be made otherwise.
+func instead(sql, before, after string) (string, error) {
+	if !strings.Contains(sql, before) {
+		return "", fmt.Errorf("the migration before does not say %s", before)
+	}
+	return strings.ReplaceAll(sql, before, after), nil
+}
+
+// ends is how the columns of the workload begin that a subject's windows are about.
+func ends() map[schemas.Subject]string {
+	return map[schemas.Subject]string{schemas.ServiceWindows: "", schemas.InstanceWindows: "", schemas.EdgeWindows: "destination_"}
 }
 
 // withoutComments drops lines that hold only a comment, so that a semicolon or brace in prose means nothing.

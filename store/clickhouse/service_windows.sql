@@ -4,6 +4,7 @@ WITH services AS (
     SELECT
         t.window_start AS start,
         t.tenant AS tenant, t.cluster AS cluster, t.namespace AS namespace, t.workload AS workload, t.version AS version,
+        weirScope(tenant, cluster, namespace, workload) AS scope,
         sum(t.calls) AS weight, sum(t.rejected_mesh) AS mesh, sum(t.rejected_weir) AS weir,
         weirCalls(weight + mesh + weir) AS offered, weirCalls(weight) AS calls, weirCalls(sum(t.errors)) AS errors,
         weirCalls(sum(t.status_known)) AS status_known, weirCalls(sum(t.retries)) AS retries,
@@ -55,14 +56,34 @@ instances AS (
         arraySort(groupArray(cpu.share)) AS shares, toNullable(arraySum(shares) / length(shares)) AS cpu_share
     FROM answered LEFT JOIN cpu USING (start, tenant, cluster, namespace, workload, instance)
     GROUP BY start, tenant, cluster, namespace, workload, version
+),
+-- The view missing, for these windows alone.
+slots AS (
+    SELECT slot, scope, least(1., arraySum(arraySort(groupArray(largest)))) AS share
+    FROM (
+        SELECT slot, scope, hop, source, max(share) AS largest
+        FROM (
+            SELECT `from` + toIntervalSecond(if(kind = 'quiet', 30, 0)) AS begin, `to` - toIntervalSecond(if(kind = 'quiet', 30, 0)) AS end,
+                scope, hop, source, share
+            FROM weir.gaps FINAL WHERE share > 0 AND `from` < {{.To}} AND `to` >= {{.From}}
+        ) ARRAY JOIN weirSlots(begin, end) AS slot
+        WHERE begin <= end AND slot >= {{.From}} AND slot < {{.To}}
+        GROUP BY slot, scope, hop, source
+    )
+    GROUP BY slot, scope
+),
+missing AS (
+    SELECT weirWindow({{.Seconds}}, slot) AS start, scope, arraySum(arraySort(groupArray(slots.share))) * 10 / {{.Seconds}} AS share
+    FROM slots GROUP BY start, scope
 )
 SELECT
     start, tenant, cluster, namespace, workload, version,
     offered, calls, errors, status_known, retries, rejected_mesh, rejected_weir,
     mean_ms, buckets[1], buckets[2], ns / 1e9 / {{.Seconds}}, instances, ifNull(cpu_share, nan),
-    greatest(0., least(1., seen / (seen + lost) * (1 - arraySum(g -> g.3, arrayFilter(
-        g -> g.1 < start + toIntervalSecond({{.Seconds}}) AND g.2 > start,
-        arraySort((SELECT groupArray((`from`, `to`, share)) FROM weir.partial_gaps WHERE `from` < {{.To}} AND `to` > {{.From}}))))))),
+    greatest(0., least(1., seen / (seen + lost) * (1 - ifNull(everyone.share, 0) - ifNull(own.share, 0)))),
     toBool(acted_on), revision
-FROM services LEFT JOIN instances USING (start, tenant, cluster, namespace, workload, version)
+FROM services
+LEFT JOIN instances USING (start, tenant, cluster, namespace, workload, version)
+LEFT JOIN (SELECT start, share FROM missing WHERE scope = '*') AS everyone USING (start)
+LEFT JOIN (SELECT start, scope, share FROM missing WHERE scope != '*') AS own USING (start, scope)
 ORDER BY start, tenant, cluster, namespace, workload, version
