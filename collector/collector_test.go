@@ -139,7 +139,7 @@ func TestLogsArePartialSuccess(t *testing.T) {
 
 func TestGaugesArriveAndHistogramsAreAnswered(t *testing.T) {
 	cluster, client := startKafka(t)
-	c := start(t, cluster, func(cfg *collector.Config) { cfg.Tenant = "a${env:HOME}$b: {x}" })
+	c := start(t, cluster, func(cfg *collector.Config) { cfg.Tenant, cfg.MaxPast = "a${env:HOME}$b: {x}", 0 })
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	rm.Resource().Attributes().PutStr("service.name", "checkout")

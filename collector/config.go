@@ -35,6 +35,7 @@ type Config struct {
 	Tenant     string   // given to every record
 
 	MaxWorkloads, MaxInstances, MaxSeries int           // names let through at a time
+	MaxDays                               int           // that events are from at a time, besides those around now
 	MaxFuture, MaxPast                    time.Duration // how far from now an event may be; 0 = any time
 
 	Registerer prometheus.Registerer // where its metrics go, once for each registerer; nil = nowhere
@@ -46,7 +47,7 @@ func DefaultConfig() Config {
 	return Config{
 		GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
 		MemoryLimitMiB: 1024, MaxRequestMiB: 16, Drain: 10 * time.Second,
-		MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+		MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
 	}
 }
 

@@ -36,7 +36,7 @@ func (c Config) configuration() (string, error) {
 			"attributes":  c.Attributes,
 			"tenant":      c.Tenant,
 
-			"max_workloads": c.MaxWorkloads, "max_instances": c.MaxInstances, "max_series": c.MaxSeries,
+			"max_workloads": c.MaxWorkloads, "max_instances": c.MaxInstances, "max_series": c.MaxSeries, "max_days": c.MaxDays,
 			"max_future": c.MaxFuture.String(), "max_past": c.MaxPast.String(),
 		}},
 		"service": tree{

@@ -33,6 +33,7 @@ func (a *app) collectorConfig(addresses []string) collector.Config {
 	c.KafkaAddresses, c.KafkaTLS, c.KafkaCAFile = addresses, a.kafkaTLS(), a.cfg.TLS.CAFile
 	c.Compression, c.Attributes, c.Tenant = a.cfg.Kafka.Compression, a.cfg.Collector.Attributes, a.cfg.Collector.Tenant
 	c.MaxWorkloads, c.MaxInstances, c.MaxSeries = a.cfg.Collector.MaxWorkloads, a.cfg.Collector.MaxInstances, a.cfg.Collector.MaxSeries
+	c.MaxDays = a.cfg.Collector.MaxDays
 	c.MaxFuture, c.MaxPast = a.cfg.Collector.MaxFuture, a.cfg.Collector.MaxPast
 	c.Registerer, c.Logger = a.registry, a.log
 	return c

@@ -60,13 +60,13 @@ func (s Set) Count(to *Counts) {
 // Limits says how many names are known at a time. Of versions, twice as many as of workloads are, and of peers as many.
 type Limits struct {
 	Workloads, Instances, Series int
+	Days                         int // that events are from, besides now: each is a partition of every table of the store
 }
 
 // DefaultLimits are those of a large mesh.
-func DefaultLimits() Limits { return Limits{Workloads: 10_000, Instances: 50_000, Series: 100_000} }
-
-// MaxDays is how many different days events may be from at a time: each is a partition of every table of the store.
-const MaxDays = 400
+func DefaultLimits() Limits {
+	return Limits{Workloads: 10_000, Instances: 50_000, Series: 100_000, Days: 32}
+}
 
 // Table knows the names that are admitted.
 type Table struct {
@@ -80,7 +80,7 @@ type Table struct {
 func New(l Limits) *Table {
 	t := &Table{seed: maphash.MakeSeed()}
 	for at, most := range [levels]int{
-		Workload: l.Workloads, Version: 2 * l.Workloads, Instance: l.Instances, Peer: l.Workloads, Series: l.Series, Day: MaxDays,
+		Workload: l.Workloads, Version: 2 * l.Workloads, Instance: l.Instances, Peer: l.Workloads, Series: l.Series, Day: l.Days,
 	} {
 		t.levels[at] = newLevel(most)
 	}

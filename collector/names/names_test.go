@@ -88,8 +88,8 @@ func TestNamesAreForgotten(t *testing.T) {
 func TestDays(t *testing.T) {
 	table := names.New(names.DefaultLimits())
 	today := names.DayOf(noon().UnixNano())
-	for i := range 10 * names.MaxDays {
-		if ok := table.Day("bad", noon(), today-10-int64(i)); ok != (i < names.MaxDays) {
+	for i := range 10 * names.DefaultLimits().Days {
+		if ok := table.Day("bad", noon(), today-10-int64(i)); ok != (i < names.DefaultLimits().Days) {
 			t.Fatalf("day %d: %t", i, ok)
 		}
 	}

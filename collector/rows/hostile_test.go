@@ -67,7 +67,7 @@ func heap() uint64 {
 // a level, and nothing grows.
 func TestAMillionNames(t *testing.T) {
 	const each, rounds = 800, 400 // of each span four labels are new, of each point one: more than a million
-	c := rows.New(rows.Config{Names: names.New(names.Limits{Workloads: 1000, Instances: 2000, Series: 2000})})
+	c := rows.New(rows.Config{Names: names.New(names.Limits{Workloads: 1000, Instances: 2000, Series: 2000, Days: 10})})
 	at := rows.Layout{Calls: 1, Samples: 1, DeadLetters: 1}
 	good := map[schemas.Origin]int{}
 	bad := map[string]map[string]bool{"workload": {}, "version": {}, "instance": {}, "peer": {}, "metric": {}}
@@ -208,7 +208,7 @@ func TestAbsurdClocks(t *testing.T) {
 func TestTooManyDays(t *testing.T) {
 	c := rows.New(rows.Config{})
 	days := map[int64]bool{}
-	for i := range 10 * names.MaxDays {
+	for i := range 10 * names.DefaultLimits().Days {
 		td := one(attrs{"service.name": "cart"}, nil)
 		span(td).SetEndTimestamp(pcommon.Timestamp(received().AddDate(0, 0, -3-i).UnixNano()))
 		batch, err := c.From("bad").Spans(td, rows.Layout{Calls: 1, DeadLetters: 1}, received())
@@ -218,7 +218,7 @@ func TestTooManyDays(t *testing.T) {
 		row := decode(t, calls(batch.Records)[0]).Spans[0]
 		days[names.DayOf(row.End)] = true
 	}
-	if len(days) != names.MaxDays+1 { // those that were lost count now
+	if len(days) != names.DefaultLimits().Days+1 { // those that were lost count now
 		t.Errorf("events of %d days are kept", len(days))
 	}
 }

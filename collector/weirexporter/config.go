@@ -20,7 +20,7 @@ var (
 	ErrCompression = errors.New("compression: unknown name")
 	ErrRetry       = errors.New("retry: need 0 < initial_interval <= max_interval")
 	ErrCAFile      = errors.New("tls: ca_file needs enabled: true")
-	ErrNames       = errors.New("max_workloads, max_instances and max_series must be at least 1")
+	ErrNames       = errors.New("max_workloads, max_instances, max_series and max_days must be at least 1")
 	ErrTimes       = errors.New("max_future and max_past must not be negative")
 	ErrAttribute   = errors.New("attributes: a key must not be empty or hold one of {}=,")
 )
@@ -40,6 +40,8 @@ type Config struct {
 	MaxWorkloads int `mapstructure:"max_workloads"`
 	MaxInstances int `mapstructure:"max_instances"`
 	MaxSeries    int `mapstructure:"max_series"`
+	// MaxDays is how many days events may be from at a time, besides those around now.
+	MaxDays int `mapstructure:"max_days"`
 	// MaxFuture and MaxPast are how far from now an event may be; 0 = any time.
 	MaxFuture time.Duration `mapstructure:"max_future"`
 	MaxPast   time.Duration `mapstructure:"max_past"`
@@ -65,7 +67,7 @@ func DefaultConfig() *Config {
 	most := names.DefaultLimits()
 	return &Config{
 		Compression:  "none",
-		MaxWorkloads: most.Workloads, MaxInstances: most.Instances, MaxSeries: most.Series,
+		MaxWorkloads: most.Workloads, MaxInstances: most.Instances, MaxSeries: most.Series, MaxDays: most.Days,
 		MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
 		Retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second},
 	}
@@ -82,7 +84,7 @@ func (c *Config) Validate() error {
 	if c.Retry.InitialInterval <= 0 || c.Retry.MaxInterval < c.Retry.InitialInterval {
 		return ErrRetry
 	}
-	if min(c.MaxWorkloads, c.MaxInstances, c.MaxSeries) < 1 {
+	if min(c.MaxWorkloads, c.MaxInstances, c.MaxSeries, c.MaxDays) < 1 {
 		return ErrNames
 	}
 	if min(c.MaxFuture, c.MaxPast) < 0 {

@@ -61,7 +61,9 @@ func newExporter(set exporter.Settings, given component.Config, signal pipeline.
 		shared: all, logger: set.Logger,
 		convert: rows.New(rows.Config{
 			Tenant: cfg.Tenant, Attributes: cfg.Attributes, MaxFuture: cfg.MaxFuture, MaxPast: cfg.MaxPast,
-			Names: all.names(names.Limits{Workloads: cfg.MaxWorkloads, Instances: cfg.MaxInstances, Series: cfg.MaxSeries}),
+			Names: all.names(names.Limits{
+				Workloads: cfg.MaxWorkloads, Instances: cfg.MaxInstances, Series: cfg.MaxSeries, Days: cfg.MaxDays,
+			}),
 		}),
 		sender: &sender{retry: cfg.Retry, logger: set.Logger, count: count},
 	}

@@ -61,6 +61,7 @@ type Collector struct {
 	MaxWorkloads int           `koanf:"max_workloads" doc:"workloads that are told apart at a time, and peers; versions twice as many; the rest counts as ~overflow"`
 	MaxInstances int           `koanf:"max_instances" doc:"instances that are told apart at a time; the rest counts as ~overflow"`
 	MaxSeries    int           `koanf:"max_series" doc:"series of gauges and counters that are told apart at a time; the rest counts as ~overflow"`
+	MaxDays      int           `koanf:"max_days" unit:"days" doc:"days that events may be from at a time besides those around now; each costs the store a partition of every table"`
 	MaxFuture    time.Duration `koanf:"max_future" unit:"duration" doc:"how far ahead of now an event may be; 0s for any time"`
 	MaxPast      time.Duration `koanf:"max_past" unit:"duration" doc:"how long ago an event may be; 0s for any time"`
 }
@@ -156,7 +157,7 @@ func Default() Config {
 		Collector: Collector{
 			GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
 			MemoryLimitMiB: 1024, MaxRequestMiB: 16,
-			MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+			MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
 		},
 		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, DeadLetterRetention: 24 * time.Hour, Group: "weir-features"},
 		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},

@@ -48,6 +48,7 @@ func (v *validator) collector(c Collector) {
 	v.between("collector.max_workloads", c.MaxWorkloads, 1, 1<<24)
 	v.between("collector.max_instances", c.MaxInstances, 1, 1<<24)
 	v.between("collector.max_series", c.MaxSeries, 1, 1<<24)
+	v.between("collector.max_days", c.MaxDays, 1, 3650)
 	v.check("collector.max_future", c.MaxFuture >= 0, "is %s: give 0s or more", shortDuration(c.MaxFuture))
 	v.check("collector.max_past", c.MaxPast >= 0, "is %s: give 0s or more", shortDuration(c.MaxPast))
 	for i, a := range c.Attributes {
