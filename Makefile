@@ -31,9 +31,9 @@ CHDB       := $(CHDB_DIR)/node_modules/@chdb/lib-$(CHDB_NAME)/libchdb.so
 export WEIR_CHDB_LIBRARY ?= $(CHDB)
 export WEIR_BIN ?= $(CURDIR)/bin/weir
 
-# Apache Kafka, for tests and the torture: its jars. WEIR_KAFKA_HOME is a folder that holds them.
+# Apache Kafka, for tests and the torture: its jars. APACHE_KAFKA_JARS is a folder that holds them.
 KAFKA      := $(CACHE)/kafka/$(KAFKA_VERSION)
-export WEIR_KAFKA_HOME ?= $(KAFKA)
+export APACHE_KAFKA_JARS ?= $(KAFKA)
 
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -65,7 +65,7 @@ $(CHDB):
 kafka: $(KAFKA) ## fetch Apache Kafka for the tests that use it (45 MB, once; needs Java 17 and Maven)
 
 $(KAFKA): torture/apache/pom.xml
-	@command -v mvn >/dev/null || { echo 'make: mvn is missing; it fetches Apache Kafka: install Maven and Java 17, or set WEIR_KAFKA_HOME to a folder with its jars' >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo 'make: mvn is missing; it fetches Apache Kafka: install Maven and Java 17, or set APACHE_KAFKA_JARS to a folder with its jars' >&2; exit 1; }
 	rm -rf '$(KAFKA).part'
 	mvn -q -B -f torture/apache/pom.xml -Dkafka.version='$(KAFKA_VERSION)' -DincludeScope=runtime -DoutputDirectory='$(KAFKA).part' dependency:copy-dependencies
 	test -s '$(KAFKA).part/kafka_2.13-$(KAFKA_VERSION).jar'
