@@ -170,7 +170,7 @@ func (c *Cluster) collector(i int, kafka []string, free *addresses) error {
 		return err
 	}
 	args := []string{"collector", "--grpc", listen, "--http", free.next()}
-	c.weir(name, dir, free.next(), nil, append(args, flags("--kafka", kafka)...)...)
+	c.weir(name, dir, free.next(), c.layout.topics(), append(args, flags("--kafka", kafka)...)...)
 	c.otlp = append(c.otlp, told)
 	return nil
 }
@@ -185,7 +185,7 @@ func (c *Cluster) features(i int, kafka []string, free *addresses) error {
 	if err := c.link(name+">clickhouse", told, c.clickhouse); err != nil {
 		return err
 	}
-	c.weir(name, dir, free.next(), nil, append([]string{"features", "--clickhouse", told}, flags("--kafka", kafka)...)...)
+	c.weir(name, dir, free.next(), c.layout.topics(), append([]string{"features", "--clickhouse", told}, flags("--kafka", kafka)...)...)
 	return nil
 }
 

@@ -47,15 +47,14 @@ func (l Layout) withDefaults() Layout {
 	return l
 }
 
-// env is the environment of a part of Weir.
+// env is the environment of a part of Weir. A part that is started while another is away waits for it rather than ending.
 func (l Layout) env(more ...string) []string {
-	out := []string{
-		// A part that is started while another is away waits for it rather than ending.
-		"WEIR_WAIT=10m",
-		fmt.Sprintf("WEIR_KAFKA_PARTITIONS=%d", l.Partitions),
-		fmt.Sprintf("WEIR_KAFKA_REPLICATION=%d", max(1, l.Apache)),
-	}
-	return append(append(out, more...), l.Env...)
+	return append(append([]string{"WEIR_WAIT=10m"}, more...), l.Env...)
+}
+
+// topics says how the stages make their topics.
+func (l Layout) topics() []string {
+	return []string{fmt.Sprintf("WEIR_KAFKA_PARTITIONS=%d", l.Partitions), fmt.Sprintf("WEIR_KAFKA_REPLICATION=%d", max(1, l.Apache))}
 }
 
 // folder makes the folder of a part.

@@ -187,7 +187,7 @@ func again(t *testing.T, c *parts.Cluster, name string) {
 }
 
 func TestEmbedded(t *testing.T) {
-	c := start(t, parts.Layout{Collectors: 2, Features: 2, Env: []string{"WEIR_FEATURES_FLUSH_INTERVAL=200ms"}})
+	c := start(t, parts.Layout{Collectors: 2, Features: 1, Env: []string{"WEIR_FEATURES_FLUSH_INTERVAL=200ms"}})
 	if c.Link("nowhere") != nil || c.Kill("nobody") == nil {
 		t.Error("there is more than was asked for")
 	}
@@ -198,10 +198,10 @@ func TestEmbedded(t *testing.T) {
 		9:  func() { again(t, c, "clickhouse") },
 		12: func() { again(t, c, "features-1") },
 		15: func() { c.Link("clients>broker").Set(proxy.Behaviour{Drop: proxy.Drop{Count: 2, Above: 1000}}) },
-		18: func() { c.Link("features-2>clickhouse").Set(proxy.Behaviour{Cut: true}) },
-		21: func() { c.Link("features-2>clickhouse").Heal() },
+		18: func() { c.Link("features-1>clickhouse").Set(proxy.Behaviour{Cut: true}) },
+		21: func() { c.Link("features-1>clickhouse").Heal() },
 		22: func() {
-			if err := errors.Join(c.Pause("features-2"), c.Continue("features-2")); err != nil {
+			if err := errors.Join(c.Pause("features-1"), c.Continue("features-1")); err != nil {
 				t.Error(err)
 			}
 		},
