@@ -16,7 +16,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 BUILDFLAGS := -trimpath -ldflags '-X main.version=$(VERSION)'
 
 # Packages in which goroutines share data: they are tested again with the race detector. Folders that do not exist are left out.
-RACE_DIRS  ?= actuator collector features ingest internal lab/ledger lab/process lab/tap lab/xds store/embedded
+RACE_DIRS  ?= actuator collector features ingest internal lab/ledger lab/process lab/tap lab/xds store/embedded torture/proxy
 RACE       := $(patsubst %/,./%/...,$(wildcard $(addsuffix /,$(RACE_DIRS))))
 
 # The ClickHouse engine as a library, per platform. Elsewhere, set WEIR_CHDB_LIBRARY to a libchdb of your own.
