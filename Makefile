@@ -16,7 +16,7 @@ VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 BUILDFLAGS := -trimpath -ldflags '-X main.version=$(VERSION)'
 
 # Packages in which goroutines share data: they are tested again with the race detector. Folders that do not exist are left out.
-RACE_DIRS  ?= actuator collector features ingest internal lab/ledger lab/process lab/tap lab/xds store/embedded
+RACE_DIRS  ?= actuator collector features ingest internal lab/ledger lab/process lab/tap lab/xds store/embedded torture/proxy
 RACE       := $(patsubst %/,./%/...,$(wildcard $(addsuffix /,$(RACE_DIRS))))
 
 # The ClickHouse engine as a library, per platform. Elsewhere, set WEIR_CHDB_LIBRARY to a libchdb of your own.
@@ -31,9 +31,9 @@ CHDB       := $(CHDB_DIR)/node_modules/@chdb/lib-$(CHDB_NAME)/libchdb.so
 export WEIR_CHDB_LIBRARY ?= $(CHDB)
 export WEIR_BIN ?= $(CURDIR)/bin/weir
 
-# Apache Kafka, for tests and the torture: its jars. WEIR_KAFKA_HOME is a folder that holds them.
+# Apache Kafka, for tests and the torture: its jars. APACHE_KAFKA_JARS is a folder that holds them.
 KAFKA      := $(CACHE)/kafka/$(KAFKA_VERSION)
-export WEIR_KAFKA_HOME ?= $(KAFKA)
+export APACHE_KAFKA_JARS ?= $(KAFKA)
 
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -65,7 +65,7 @@ $(CHDB):
 kafka: $(KAFKA) ## fetch Apache Kafka for the tests that use it (45 MB, once; needs Java 17 and Maven)
 
 $(KAFKA): torture/apache/pom.xml
-	@command -v mvn >/dev/null || { echo 'make: mvn is missing; it fetches Apache Kafka: install Maven and Java 17, or set WEIR_KAFKA_HOME to a folder with its jars' >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo 'make: mvn is missing; it fetches Apache Kafka: install Maven and Java 17, or set APACHE_KAFKA_JARS to a folder with its jars' >&2; exit 1; }
 	rm -rf '$(KAFKA).part'
 	mvn -q -B -f torture/apache/pom.xml -Dkafka.version='$(KAFKA_VERSION)' -DincludeScope=runtime -DoutputDirectory='$(KAFKA).part' dependency:copy-dependencies
 	test -s '$(KAFKA).part/kafka_2.13-$(KAFKA_VERSION).jar'

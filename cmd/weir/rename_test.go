@@ -1,22 +1,18 @@
 package main_test
 
 import (
-	"bufio"
-	"fmt"
-	"os/exec"
-	"strings"
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/weirmesh/weir/sim/recording"
+	"github.com/weirmesh/weir/torture/rename"
 )
 
 // TestKillOnTheEnginesRename kills the engine at the very call that moves a finished part into place: the moment at which deduplication
 // tokens lose data (docs/adr/001).
 func TestKillOnTheEnginesRename(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed: nothing can place the kill")
-	}
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 25_000 })
 	dir, address := t.TempDir(), freePort(t)
 	p := startWeir(t, "up", "--data-dir", dir, "--grpc", address, "--http", freePort(t))
@@ -32,7 +28,7 @@ func TestKillOnTheEnginesRename(t *testing.T) {
 			return fresh
 		})
 		nth++
-		killOnRename(t, strace, last, nth)
+		killOnRename(t, last, nth)
 	})
 	if nth == 0 {
 		t.Fatal("nothing was killed")
@@ -41,28 +37,16 @@ func TestKillOnTheEnginesRename(t *testing.T) {
 	checkCounts(t, dir, truth)
 }
 
-// killOnRename kills a process when it renames something for the nth time from now, and returns when it is dead.
-func killOnRename(t *testing.T, strace string, pid, nth int) {
+// killOnRename kills a process when it renames a finished part for the nth time from now.
+func killOnRename(t *testing.T, pid, nth int) {
 	t.Helper()
-	calls := "rename,renameat,renameat2"
-	cmd := exec.CommandContext(t.Context(), strace, "-f", "-e", "trace="+calls,
-		"-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", calls, nth), "-p", fmt.Sprint(pid))
-	stderr, err := cmd.StderrPipe()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := rename.Kill(ctx, pid, rename.Point{Part: "tmp_insert_", Nth: nth})
+	if errors.Is(err, rename.ErrNotSupported) || errors.Is(err, rename.ErrNotAllowed) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	killed := false
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		if strings.Contains(lines.Text(), "Operation not permitted") {
-			t.Skip("this system does not let one process trace another: " + lines.Text())
-		}
-		killed = killed || strings.Contains(lines.Text(), "killed by SIGKILL")
-	}
-	_ = cmd.Wait() // strace ends as its tracee does
-	if !killed {
-		t.Fatal("the engine was not killed on its rename")
 	}
 }

@@ -59,6 +59,8 @@ func (c *Client) Group(cfg Config, id string, log *slog.Logger, topics ...string
 		Dialer:         &kafka.Dialer{ClientID: cfg.ClientID, TLS: cfg.TLS, Timeout: 5 * time.Second, DualStack: true},
 		GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second,
+		// A cluster that has just started, or lost a broker, has no coordinator for a moment; the default is to stay away for 5 s.
+		JoinGroupBackoff: time.Second,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {
 			log.Warn("Kafka consumer group", "group", id, "event", fmt.Sprintf(format, args...))
 		}),

@@ -48,11 +48,11 @@ type Config struct {
 }
 
 // ErrNoKafka says that there is nothing to run.
-var ErrNoKafka = errors.New("Apache Kafka is not here: run `make kafka`, or set WEIR_KAFKA_HOME to a folder with its jars") //nolint:staticcheck // a name
+var ErrNoKafka = errors.New("Apache Kafka is not here: run `make kafka`, or set APACHE_KAFKA_JARS to a folder with its jars") //nolint:staticcheck // a name
 
-// Find returns the folder of the jars: WEIR_KAFKA_HOME.
+// Find returns the folder of the jars: APACHE_KAFKA_JARS.
 func Find() (string, error) {
-	home := os.Getenv("WEIR_KAFKA_HOME")
+	home := os.Getenv("APACHE_KAFKA_JARS")
 	jars, err := filepath.Glob(filepath.Join(home, "kafka-clients-*.jar"))
 	if err != nil || home == "" || len(jars) == 0 {
 		return "", ErrNoKafka

@@ -101,7 +101,7 @@ func eventually(t *testing.T, what string, try func(context.Context) error) {
 }
 
 func TestFindSaysWhatToDo(t *testing.T) {
-	t.Setenv("WEIR_KAFKA_HOME", t.TempDir())
+	t.Setenv("APACHE_KAFKA_JARS", t.TempDir())
 	if _, err := apache.Find(); !errors.Is(err, apache.ErrNoKafka) || !strings.Contains(err.Error(), "make kafka") {
 		t.Errorf("error %v", err)
 	}
