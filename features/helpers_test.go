@@ -63,7 +63,7 @@ func newStage(t *testing.T) *stage {
 	for _, name := range []string{wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicDeadLetter} {
 		topics = append(topics, kafka.Topic{Name: name, Partitions: partitions, Replication: 1})
 	}
-	if err := c.EnsureTopics(t.Context(), topics...); err != nil {
+	if err := c.EnsureTopics(t.Context(), true, topics...); err != nil {
 		t.Fatal(err)
 	}
 	return &stage{t: t, client: c, store: newMemory()}

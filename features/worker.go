@@ -26,6 +26,7 @@ type Config struct {
 	Generation    int64         // messages in a generation of the join
 	Lateness      time.Duration // subtracted from event time to get the watermark
 	Idle          time.Duration // after that long without data a source holds nobody back
+	Shards        int           // partitions of weir.progress; 0 = as many as the sources' topics have
 }
 
 // DefaultConfig returns the defaults that operators see.

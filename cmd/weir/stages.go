@@ -19,6 +19,7 @@ import (
 	"github.com/weirmesh/weir/ingest/broker"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/config"
+	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store/clickhouse"
 	"github.com/weirmesh/weir/store/embedded"
 )
@@ -30,7 +31,7 @@ func (a *app) collectorConfig(addresses []string) collector.Config {
 	c.GRPC, c.HTTP = a.cfg.Collector.GRPC, a.cfg.Collector.HTTP
 	c.CertFile, c.KeyFile = a.cfg.TLS.CertFile, a.cfg.TLS.KeyFile
 	c.MemoryLimitMiB, c.MaxRequestMiB = a.cfg.Collector.MemoryLimitMiB, a.cfg.Collector.MaxRequestMiB
-	c.KafkaAddresses, c.KafkaTLS, c.KafkaCAFile = addresses, a.kafkaTLS(), a.cfg.TLS.CAFile
+	c.KafkaAddresses, c.KafkaSecurity = addresses, a.kafkaConfig(addresses).Security
 	c.Compression, c.Attributes, c.Tenant = a.cfg.Kafka.Compression, a.cfg.Collector.Attributes, a.cfg.Collector.Tenant
 	c.Registerer, c.Logger = a.registry, a.log
 	return c
@@ -68,8 +69,13 @@ func (a *app) runCollector(ctx context.Context, addresses []string) error {
 
 // runFeatures runs the windows' worker until ctx ends.
 func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+	shards, err := k.Partitions(ctx, wire.TopicProgress)
+	if err != nil {
+		return err
+	}
 	cfg := features.Config{
-		Name: hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
+		Shards: shards,
+		Name:   hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
 		Generation: int64(a.cfg.Features.Generation), Lateness: a.cfg.Features.Lateness, Idle: a.cfg.Features.Idle,
 	}
 	w := features.New(cfg, features.Parts{

@@ -47,7 +47,7 @@ func TestTheLogAndItsNameSurviveARestart(t *testing.T) {
 		var name string
 		use(t, cfg, func(c *kafka.Client) {
 			name = incarnation(t, c)
-			if err := c.EnsureTopics(t.Context(), kafka.Topic{Name: "x", Partitions: 2, Replication: 1}); err != nil {
+			if err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: "x", Partitions: 2, Replication: 1}); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.Produce(t.Context(), ingest.Record{Topic: "x", Partition: 1, Value: []byte("kept")}); err != nil {

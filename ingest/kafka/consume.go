@@ -88,14 +88,14 @@ func (s *session) Commit(ctx context.Context, source schemas.Source, p ingest.Po
 		}}},
 	})
 	if err != nil {
-		return fmt.Errorf("commit %s: %w", source, s.client.explain(err))
+		return fmt.Errorf("commit %s: %w", source, s.client.explain("group "+s.owner.group, err))
 	}
 	for _, r := range resp.Topics[source.Topic] {
 		switch {
 		case errors.Is(r.Error, kafka.IllegalGeneration), errors.Is(r.Error, kafka.UnknownMemberId), errors.Is(r.Error, kafka.RebalanceInProgress):
 			return fmt.Errorf("commit %s: %w", source, ingest.ErrRevoked)
 		case r.Error != nil:
-			return fmt.Errorf("commit %s: %w", source, r.Error)
+			return fmt.Errorf("commit %s: %w", source, s.client.explain("topic "+source.Topic+" or group "+s.owner.group, r.Error))
 		}
 	}
 	return nil
@@ -123,7 +123,7 @@ func (c *Client) assigned(ctx context.Context, group string, topics map[string][
 		err = committed.Error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, c.explain(err))
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, c.explain("group "+group, err))
 	}
 	var out []ingest.Assigned
 	for topic, partitions := range topics {
