@@ -239,7 +239,7 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 	return client, nil
 }
 
-// recordTopics refuses topics whose number of partitions is not the one their windows were counted with.
+// recordTopics refuses topics whose number of partitions is not the one their windows were counted with, and tells the client their epochs.
 func recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
 	id, err := k.ClusterID(ctx)
 	if err != nil {
@@ -250,9 +250,27 @@ func recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) er
 		if err != nil {
 			return err
 		}
-		if err := s.CheckTopic(ctx, id, topic, n); err != nil {
+		epoch, err := s.CheckTopic(ctx, id, topic, n)
+		if err != nil {
 			return err
 		}
+		k.SetEpoch(topic, epoch)
+	}
+	return nil
+}
+
+// learnEpochs tells a client of a cluster that others run the epochs of its topics.
+func learnEpochs(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
+	id, err := k.ClusterID(ctx)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topicsRead() {
+		known, err := s.Topic(ctx, id, topic)
+		if err != nil {
+			return err
+		}
+		k.SetEpoch(topic, known.Epoch)
 	}
 	return nil
 }

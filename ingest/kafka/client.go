@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -33,6 +35,9 @@ type Client struct {
 	dialer      *dialer
 	addresses   []string
 	compression kafka.Compression
+
+	mu     sync.Mutex
+	epochs map[string]int // guarded by mu; by topic
 }
 
 // New returns a client. It does not connect yet, but reads the files of cfg.Security once to find out whether they can be used.
@@ -58,7 +63,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	return &Client{
 		kafka:     kafka.Client{Addr: kafka.TCP(cfg.Addresses...), Transport: t},
-		transport: t, dialer: d, addresses: cfg.Addresses, compression: compression,
+		transport: t, dialer: d, addresses: cfg.Addresses, compression: compression, epochs: map[string]int{},
 	}, nil
 }
 
@@ -79,7 +84,25 @@ func compressionOf(name string) (kafka.Compression, error) {
 	return kafka.Compression(i), nil
 }
 
-// ClusterID identifies the cluster. It doubles as the incarnation of its sources.
+// SetEpoch says how often a topic was made anew under its name, as the store has recorded it. It counts for sessions that come after.
+func (c *Client) SetEpoch(topic string, epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epochs[topic] = epoch
+}
+
+// Incarnation names the log of a topic: the cluster's id and, once the topic was made anew, a point and its epoch.
+func (c *Client) Incarnation(ctx context.Context, topic string) (string, error) {
+	id, err := c.ClusterID(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch := c.epochs[topic]; epoch > 0 {
+		id += "." + strconv.Itoa(epoch)
+	}
+	return id, err
+}
+
+// ClusterID identifies the cluster.
 func (c *Client) ClusterID(ctx context.Context) (string, error) {
 	meta, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
 	if err != nil {

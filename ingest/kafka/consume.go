@@ -114,8 +114,7 @@ func (s *session) Close() error {
 
 // assigned asks where each partition stands: what is committed and what the log holds.
 func (c *Client) assigned(ctx context.Context, group string, topics map[string][]int) ([]ingest.Assigned, error) {
-	incarnation, err := c.ClusterID(ctx)
-	if err != nil {
+	if _, err := c.ClusterID(ctx); err != nil { // the transport must know the brokers
 		return nil, err
 	}
 	committed, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: topics})
@@ -127,6 +126,10 @@ func (c *Client) assigned(ctx context.Context, group string, topics map[string][
 	}
 	var out []ingest.Assigned
 	for topic, partitions := range topics {
+		incarnation, err := c.Incarnation(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
 		bounds, err := c.Bounds(ctx, topic)
 		if err != nil {
 			return nil, err
