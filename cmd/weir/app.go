@@ -173,6 +173,9 @@ func (a *app) topics() []kafka.Topic {
 		wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicAlerts, wire.TopicDecisions, wire.TopicOutcomes, wire.TopicDeadLetter,
 	} {
 		t := kafka.Topic{Name: name, Partitions: partitions, Replication: replication, Retention: k.Retention}
+		if replication > 2 {
+			t.MinInsync = 2 // one broker may be away, and what is acknowledged still has two copies
+		}
 		switch name {
 		case wire.TopicProgress:
 			t.Retention, t.Like = time.Hour, wire.TopicProgress

@@ -151,7 +151,7 @@ func (c *Client) DeleteTopic(ctx context.Context, topic string) error {
 	return nil
 }
 
-// Committed returns the positions that a group has committed for a topic, by partition.
+// Committed returns the positions that a group has committed for the topic's present log, by partition.
 func (c *Client) Committed(ctx context.Context, group, topic string) (map[int]ingest.Position, error) {
 	n, err := c.Partitions(ctx, topic)
 	if err != nil {
@@ -168,10 +168,14 @@ func (c *Client) Committed(ctx context.Context, group, topic string) (map[int]in
 	if err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, c.explain("group "+group, err))
 	}
+	incarnation, err := c.Incarnation(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
 	out := map[int]ingest.Position{}
-	for _, p := range resp.Topics[topic] {
-		if p.Error == nil && p.CommittedOffset >= 0 {
-			out[p.Partition] = position(resp.Topics[topic], p.Partition, Bounds{})
+	for p := range n {
+		if at, _, ok := position(resp.Topics[topic], p, incarnation); ok {
+			out[p] = at
 		}
 	}
 	return out, nil

@@ -304,6 +304,21 @@ func TestAWriteThatCanNeverSucceedIsPermanent(t *testing.T) {
 	}
 }
 
+func TestARightThatIsTakenAwayEndsTheSession(t *testing.T) {
+	cluster, c := newCluster(t)
+	s := session(t, c.Direct(group, topic))
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.TopicAuthorizationFailed})
+	produce(t, c, 0, 0, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := s.Next(ctx); !kafka.IsRefused(err) || ingest.IsPermanent(err) {
+		t.Errorf("error %v, want a refusal", err)
+	}
+	if m := next(t, session(t, c.Direct(group, topic))); string(m.Value) != "0" {
+		t.Errorf("once it is given back, %q is read", m.Value)
+	}
+}
+
 func TestACommitOfSomebodyWhoLostTheSourceIsRevoked(t *testing.T) {
 	for _, e := range []*kerr.Error{kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RebalanceInProgress} {
 		cluster, c := newCluster(t)

@@ -49,9 +49,9 @@ func (d *dialer) explainTLS(address string, err error) error {
 	case errors.As(err, &name):
 		return refuse(err, "the certificate of Kafka at %s is for another host: use a name that it lists in kafka.addresses and advertised.listeners, or have it name this one", address)
 	case errors.As(err, &record):
-		return refuse(err, "Kafka at %s does not speak TLS on this port: use its TLS port, or set kafka.tls to false", address)
+		return refuse(err, "the broker at %s does not speak TLS on this port: use its TLS port, or set kafka.tls to false", address)
 	case hungUp(err), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("Kafka at %s does not go on with the TLS handshake (is it restarting? or a port without TLS: use its TLS port, or set kafka.tls to false): %w",
+		return fmt.Errorf("the broker at %s does not go on with the TLS handshake (is it restarting? or a port without TLS: use its TLS port, or set kafka.tls to false): %w",
 			address, err)
 	}
 	return d.explainAlert(address, err)
@@ -64,9 +64,9 @@ func (d *dialer) explainAlert(address string, err error) error {
 		return fmt.Errorf("connect to Kafka at %s with TLS: %w", address, err)
 	}
 	if d.security.CertFile == "" {
-		return refuse(err, "Kafka at %s wants a client certificate: name one in kafka.cert_file and its key in kafka.key_file", address)
+		return refuse(err, "the broker at %s wants a client certificate: name one in kafka.cert_file and its key in kafka.key_file", address)
 	}
-	return refuse(err, "Kafka at %s refuses the client certificate %s: use one that its authorities have signed and that has not expired", address, d.security.CertFile)
+	return refuse(err, "the broker at %s refuses the client certificate %s: use one that its authorities have signed and that has not expired", address, d.security.CertFile)
 }
 
 // explainHello says why a broker did not answer the first question.
@@ -76,13 +76,13 @@ func (d *dialer) explainHello(address string, err error) error {
 	case errors.As(err, &op) && op.Op == "remote error":
 		return d.explainAlert(address, err)
 	case strings.Contains(err.Error(), "expecting TLS"):
-		return refuse(err, "Kafka at %s speaks TLS on this port: set kafka.tls, or use its plain port", address)
+		return refuse(err, "the broker at %s speaks TLS on this port: set kafka.tls, or use its plain port", address)
 	case hungUp(err) && !d.security.TLS:
-		return fmt.Errorf("Kafka at %s hung up at the first word (is it restarting? or a port with TLS: set kafka.tls, or use its plain port): %w", address, err)
+		return fmt.Errorf("the broker at %s hung up at the first word (is it restarting? or a port with TLS: set kafka.tls, or use its plain port): %w", address, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("Kafka at %s does not answer (does something else listen there?): %w", address, err)
+		return fmt.Errorf("the broker at %s does not answer (does something else listen there?): %w", address, err)
 	}
-	return fmt.Errorf("Kafka at %s does not answer: %w", address, err)
+	return fmt.Errorf("the broker at %s does not answer: %w", address, err)
 }
 
 // explainMechanism says why a broker does not want to hear the user in this way.
@@ -92,9 +92,9 @@ func (d *dialer) explainMechanism(address, name string, resp *saslhandshake.Resp
 	}
 	err := kafka.Error(resp.ErrorCode)
 	if errors.Is(err, kafka.UnsupportedSASLMechanism) && len(resp.Mechanisms) > 0 {
-		return refuse(err, "Kafka at %s does not take %s, but %s: set kafka.mechanism", address, name, strings.ToLower(strings.Join(resp.Mechanisms, ", ")))
+		return refuse(err, "the broker at %s does not take %s, but %s: set kafka.mechanism", address, name, strings.ToLower(strings.Join(resp.Mechanisms, ", ")))
 	}
-	return refuse(err, "Kafka at %s takes no user on this port: use its SASL port, or remove kafka.user", address)
+	return refuse(err, "the broker at %s takes no user on this port: use its SASL port, or remove kafka.user", address)
 }
 
 // explainPassword says that a proof failed. Brokers do not tell whether it was the name or the password; some just hang up.
@@ -102,7 +102,7 @@ func (d *dialer) explainPassword(ctx context.Context, address string, err error)
 	if ctx.Err() != nil {
 		return fmt.Errorf("log in to Kafka at %s as %s: %w", address, d.security.User, ctx.Err())
 	}
-	return refuse(err, "Kafka at %s refuses the user %s: wrong user or password (kafka.user, kafka.password_file), or the user has none for %s (kafka.mechanism)",
+	return refuse(err, "the broker at %s refuses the user %s: wrong user or password (kafka.user, kafka.password_file), or the user has none for %s (kafka.mechanism)",
 		address, d.security.User, d.security.Mechanism)
 }
 

@@ -68,7 +68,9 @@ func TestEveryRoleNeedsExactlyItsRights(t *testing.T) {
 }
 
 func may(r kafka.Role, topic, operation string) bool {
-	return slices.ContainsFunc(r.Rights, func(right kafka.Right) bool { return right.Name == topic && slices.Contains(right.Operations, operation) })
+	return slices.ContainsFunc(r.Rights, func(right kafka.Right) bool {
+		return right.Name == topic && slices.Contains(right.Operations, operation)
+	})
 }
 
 func expect(t *testing.T, what string, allowed bool, do func() error) {

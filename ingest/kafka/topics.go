@@ -19,9 +19,25 @@ type Topic struct {
 	Partitions  int
 	Replication int
 	Retention   time.Duration // 0 = the cluster's default
+	MinInsync   int           // copies that must exist before a write is acknowledged; 0 = the cluster's default
 	// Like names a topic with which this one shares its number of partitions, or itself. Where that one is there, its number counts and
 	// Partitions does not.
 	Like string
+}
+
+// Setting is one setting of a topic in Kafka's words.
+type Setting struct{ Name, Value string }
+
+// Settings are those that differ from a cluster's defaults, or must not depend on them.
+func (t Topic) Settings() []Setting {
+	all := []Setting{{CleanupPolicy, "delete"}}
+	if t.Retention > 0 {
+		all = append(all, Setting{RetentionMs, strconv.FormatInt(t.Retention.Milliseconds(), 10)})
+	}
+	if t.MinInsync > 0 {
+		all = append(all, Setting{MinInsyncReplicas, strconv.Itoa(t.MinInsync)})
+	}
+	return all
 }
 
 // EnsureTopics looks at the topics, and creates those that are missing if create says so and the user may. A topic that exists with
@@ -100,10 +116,8 @@ func (c *Client) CreateTopics(ctx context.Context, topics ...Topic) error {
 	req := &kafka.CreateTopicsRequest{}
 	for _, t := range topics {
 		entry := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: t.Replication}
-		if t.Retention > 0 {
-			entry.ConfigEntries = append(entry.ConfigEntries, kafka.ConfigEntry{
-				ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(t.Retention.Milliseconds(), 10),
-			})
+		for _, s := range t.Settings() {
+			entry.ConfigEntries = append(entry.ConfigEntries, kafka.ConfigEntry{ConfigName: s.Name, ConfigValue: s.Value})
 		}
 		req.Topics = append(req.Topics, entry)
 	}
