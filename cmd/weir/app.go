@@ -225,6 +225,9 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 	if err != nil {
 		return nil, err
 	}
+	if a.cfg.ClickHouse.Address == "" { // elsewhere the limit is the server's
+		cfg.MinFree = int64(a.cfg.ClickHouse.MinFreeMiB) << 20
+	}
 	client, err := clickhouse.New(cfg)
 	if err != nil {
 		return nil, err

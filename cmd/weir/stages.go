@@ -92,12 +92,23 @@ func (a *app) startBroker() (*broker.Broker, error) {
 	}
 	b, err := broker.Start(broker.Config{
 		Dir: filepath.Join(a.cfg.DataDir, "broker"), Listen: a.cfg.Broker.Listen, Sync: a.cfg.Broker.Sync, TLS: a.server, Logger: a.log,
+		MinFree: int64(a.cfg.Broker.MinFreeMiB) << 20, Space: a.brokerSpace,
 	})
 	if err != nil {
 		return nil, explainListen(a.cfg.Broker.Listen, err)
 	}
 	a.ready.Set("broker", nil)
 	return b, nil
+}
+
+// brokerSpace hears why the embedded broker takes no messages.
+func (a *app) brokerSpace(err error) {
+	a.ready.Set("broker", err)
+	if err != nil {
+		a.log.Warn("The broker takes no messages", "reason", err)
+	} else {
+		a.log.Warn("The broker takes messages again")
+	}
 }
 
 // startClickHouse starts the embedded engine as a supervised child.

@@ -120,6 +120,8 @@ func (c *Client) explain(what string, err error) error {
 		return refuse(err, "%s may not use %s: `weir topics acls` prints the rights that each stage needs", c.who(), what)
 	case errors.Is(err, kafka.ClusterAuthorizationFailed):
 		return refuse(err, "%s may not do this to the cluster: `weir topics acls` prints the rights that each stage needs", c.who())
+	case errors.Is(err, kafka.KafkaStorageError):
+		return fmt.Errorf("the broker cannot store: its disk is full or broken, or fewer than broker.min_free_mib are free: %w", err)
 	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, kafka.BrokerNotAvailable):
 		return fmt.Errorf("no Kafka broker answers at %s: %w", c.kafka.Addr, err)
 	case hungUp(err) && c.dialer.security.User == "":
