@@ -153,7 +153,7 @@ type shortLog struct {
 }
 
 func (e shortLog) Error() string {
-	return fmt.Sprintf("%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, or use a new data directory or cluster",
+	return fmt.Sprintf("%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, count the new one (`weir topics migrate --made-anew`), or use a new data directory",
 		e.source, e.end, e.by, e.counted)
 }
 
