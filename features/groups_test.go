@@ -48,8 +48,8 @@ func (p *paused) Write(ctx context.Context, f store.Flush) error {
 	return p.Writer.Write(ctx, f)
 }
 
-// TestAMemberThatWakesUpLateCountsNothingTwice stops a worker in the middle of a flush. Others join, count what it held, and more; then it
-// goes on with its flush, as if all were still its own.
+// TestAMemberThatWakesUpLateCountsNothingTwice stops a worker in the middle of a flush. Another joins and counts a part of what it held, and
+// more; then it goes on with its flush, as if all were still its own, while a third joins.
 func TestAMemberThatWakesUpLateCountsNothingTwice(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 4))
 	s := newStage(t)
@@ -58,12 +58,14 @@ func TestAMemberThatWakesUpLateCountsNothingTwice(t *testing.T) {
 	s.store.after = sync.OnceValue(func() error { close(counted); return nil })
 	stops := []func() error{s.start(s.worker(config(), func(p *features.Parts) { p.Consumer, p.Store = s.member(), asleep }))}
 	await(t, asleep.begun)
-	for range 2 { // a second joins, and a third
+	join := func() {
 		stops = append(stops, s.start(s.worker(config(), func(p *features.Parts) { p.Consumer = s.member() })))
 		randomLog(s, rng, 40)
 	}
-	await(t, counted) // by one that owns now what the first still holds
+	join()
+	await(t, counted) // by the second, which owns now a part of what the first still holds
 	close(asleep.goOn)
+	join()
 	s.awaitDurable()
 	for _, stop := range stops {
 		if err := stop(); err != nil {
