@@ -51,7 +51,7 @@ func TestOnKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	if err := client.EnsureTopics(t.Context(), kafka.Topic{Name: topic, Partitions: 2, Replication: 1}); err != nil {
+	if err := client.EnsureTopics(t.Context(), true, kafka.Topic{Name: topic, Partitions: 2, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 	send := func(partition int, m ingest.Message) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weirmesh/weir/ingest/kafka"
 )
 
 // Errors of Validate.
@@ -27,8 +29,7 @@ type Config struct {
 	Drain time.Duration // how long requests that wait for Kafka may go on after the collector was told to stop
 
 	KafkaAddresses []string
-	KafkaTLS       bool
-	KafkaCAFile    string // "" = the system's certificates
+	KafkaSecurity  kafka.Security
 	Compression    string // of Kafka messages; "" = none
 
 	Attributes []string // attribute keys of gauges and counters to keep besides the built-in ones

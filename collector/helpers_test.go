@@ -3,7 +3,6 @@ package collector_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -42,18 +41,18 @@ const partitions = 3
 // startKafka runs an embedded broker with Weir's topics.
 func startKafka(t testing.TB) (*kfake.Cluster, *kafka.Client) {
 	t.Helper()
-	return startKafkaWith(t, nil)
+	return startKafkaWith(t, kafka.Security{})
 }
 
-// startKafkaWith does the same for a broker and a client that talk TLS.
-func startKafkaWith(t testing.TB, secure *tls.Config, opts ...kfake.Opt) (*kfake.Cluster, *kafka.Client) {
+// startKafkaWith does the same for a broker and a client that talk TLS or want a user.
+func startKafkaWith(t testing.TB, secure kafka.Security, opts ...kfake.Opt) (*kfake.Cluster, *kafka.Client) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	client, err := kafka.New(kafka.Config{Addresses: cluster.ListenAddrs(), TLS: secure})
+	client, err := kafka.New(kafka.Config{Addresses: cluster.ListenAddrs(), Security: secure})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +61,7 @@ func startKafkaWith(t testing.TB, secure *tls.Config, opts ...kfake.Opt) (*kfake
 	for _, name := range []string{wire.TopicCalls, wire.TopicSamples, wire.TopicDeadLetter} {
 		topics = append(topics, kafka.Topic{Name: name, Partitions: partitions, Replication: 1})
 	}
-	if err := client.EnsureTopics(t.Context(), topics...); err != nil {
+	if err := client.EnsureTopics(t.Context(), true, topics...); err != nil {
 		t.Fatal(err)
 	}
 	return cluster, client

@@ -16,6 +16,7 @@ type tree = map[string]any
 // configuration returns the Collector's configuration file. Values are encoded, never pasted, so that no value can add a key; JSON is
 // YAML.
 func (c Config) configuration() (string, error) {
+	k := c.KafkaSecurity
 	pipelines, limiters := tree{}, tree{}
 	for _, signal := range []string{"traces", "metrics", "logs"} {
 		// A limiter for each signal: one that several pipelines share is started by each, which races with its own ticker.
@@ -31,7 +32,8 @@ func (c Config) configuration() (string, error) {
 		"processors": limiters,
 		"exporters": tree{"weir": tree{
 			"addresses":   c.KafkaAddresses,
-			"tls":         tree{"enabled": c.KafkaTLS, "ca_file": c.KafkaCAFile},
+			"tls":         tree{"enabled": k.TLS, "ca_file": k.CAFile, "cert_file": k.CertFile, "key_file": k.KeyFile},
+			"sasl":        tree{"user": k.User, "password_file": k.PasswordFile, "mechanism": k.Mechanism, "insecure": k.Insecure},
 			"compression": c.Compression,
 			"attributes":  c.Attributes,
 			"tenant":      c.Tenant,

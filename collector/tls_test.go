@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/weirmesh/weir/collector"
+	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/schemas/wire"
 )
 
@@ -79,15 +80,20 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestKafkaOverTLS(t *testing.T) {
-	certFile, keyFile, pool := certificate(t)
+func TestKafkaOverTLSWithAUser(t *testing.T) {
+	certFile, keyFile, _ := certificate(t)
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster, client := startKafkaWith(t, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}))
-	c := start(t, cluster, func(cfg *collector.Config) { cfg.KafkaTLS, cfg.KafkaCAFile = true, certFile })
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	secure := kafka.Security{TLS: true, CAFile: certFile, User: "collector", PasswordFile: password, Mechanism: kafka.ScramSHA256}
+	cluster, client := startKafkaWith(t, secure, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}),
+		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "collector", "secret"))
+	c := start(t, cluster, func(cfg *collector.Config) { cfg.KafkaSecurity = secure })
 	req := ptraceotlp.NewExportRequestFromTraces(spans(1, 30))
 	if _, err := ptraceotlp.NewGRPCClient(c.grpc).Export(t.Context(), req); err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ const (
 // stage is a broker, a store, and what it takes to run workers on them.
 type stage struct {
 	t      *testing.T
+	broker string
 	client *kafka.Client
 	store  *memory
 }
@@ -63,10 +64,10 @@ func newStage(t *testing.T) *stage {
 	for _, name := range []string{wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicDeadLetter} {
 		topics = append(topics, kafka.Topic{Name: name, Partitions: partitions, Replication: 1})
 	}
-	if err := c.EnsureTopics(t.Context(), topics...); err != nil {
+	if err := c.EnsureTopics(t.Context(), true, topics...); err != nil {
 		t.Fatal(err)
 	}
-	return &stage{t: t, client: c, store: newMemory()}
+	return &stage{t: t, broker: b.Addr(), client: c, store: newMemory()}
 }
 
 func config() features.Config {

@@ -36,7 +36,7 @@ func deadLetter(m ingest.Message, reason error) ingest.Record {
 // progressRecords says how far every source is, once for each partition of weir.progress.
 func (r *run) progressRecords(now time.Time) ([]ingest.Record, error) {
 	p := wire.Progress{Worker: r.cfg.Name, Time: now.UnixNano()}
-	partitions := 0
+	partitions := r.cfg.Shards
 	for _, s := range r.sources {
 		one := wire.SourceProgress{
 			Source: s.assigned.Source.String(), Next: s.next, Durable: s.durable, End: max(s.end, s.next),
@@ -46,7 +46,9 @@ func (r *run) progressRecords(now time.Time) ([]ingest.Record, error) {
 			one.LastData = s.lastData.UnixNano()
 		}
 		p.Sources = append(p.Sources, one)
-		partitions = s.assigned.Partitions // the topics have the same number
+		if r.cfg.Shards == 0 {
+			partitions = s.assigned.Partitions
+		}
 	}
 	slices.SortFunc(p.Sources, func(a, b wire.SourceProgress) int { return strings.Compare(a.Source, b.Source) })
 	value, err := p.Encode()

@@ -28,6 +28,7 @@ type Config struct {
 	Idle          time.Duration // after that long without data a source holds nobody back
 	KeepSpans     bool          // store every span as it came, too
 	CheckInterval time.Duration // how often missing telemetry is looked for; 0 = never
+	Shards        int           // partitions of weir.progress; 0 = as many as the sources' topics have
 }
 
 // DefaultConfig returns the defaults that operators see.
@@ -157,7 +158,7 @@ type shortLog struct {
 }
 
 func (e shortLog) Error() string {
-	return fmt.Sprintf("%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, or use a new data directory or cluster",
+	return fmt.Sprintf("%s ends at offset %d, but %s counts it up to %d: the log was cut or made anew; restore it, count the new one (`weir topics migrate --made-anew`), or use a new data directory",
 		e.source, e.end, e.by, e.counted)
 }
 

@@ -374,7 +374,7 @@ func TestALogThatIsShorterThanItsMarksIsRefused(t *testing.T) {
 	source := schemas.Source{Incarnation: id, Topic: wire.TopicCalls, Partition: 1}
 	s.store.marks[schemas.Mark{Table: schemas.Tables()[0], Day: schemas.DayOf(base), Source: source.String()}] = 41
 	err = s.worker(config()).Run(t.Context())
-	want := fmt.Sprintf("%s ends at offset 1, but service_10s counts it up to 41: the log was cut or made anew; restore it, or use a new data directory or cluster", source)
+	want := fmt.Sprintf("%s ends at offset 1, but service_10s counts it up to 41: the log was cut or made anew; restore it, count the new one (`weir topics migrate --made-anew`), or use a new data directory", source)
 	if !ingest.IsPermanent(err) || err.Error() != want {
 		t.Errorf("error %v, want a permanent one: %s", err, want)
 	}

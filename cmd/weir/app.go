@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,12 +103,16 @@ func (a *app) startOps(ctx context.Context) (address string, stop func(), err er
 	return server.Addr(), func() { cancel(); <-done }, nil
 }
 
-func (a *app) kafkaConfig(addresses []string) kafka.Config {
-	cfg := kafka.Config{Addresses: addresses, Compression: a.cfg.Kafka.Compression, ClientID: "weir"}
-	if a.kafkaTLS() {
-		cfg.TLS = a.client
+// kafkaConfig is how to reach Kafka at addresses, to use only the given topics, or any if there are none.
+func (a *app) kafkaConfig(addresses []string, topics ...string) kafka.Config {
+	k := a.cfg.Kafka
+	return kafka.Config{
+		Addresses: addresses, Compression: k.Compression, ClientID: "weir", Topics: topics,
+		Security: kafka.Security{
+			TLS: a.kafkaTLS(), CAFile: cmp.Or(k.CAFile, a.cfg.TLS.CAFile), CertFile: k.CertFile, KeyFile: k.KeyFile,
+			User: k.User, PasswordFile: k.PasswordFile, Mechanism: k.Mechanism, Insecure: a.cfg.Insecure,
+		},
 	}
-	return cfg
 }
 
 // kafkaTLS: an external cluster as configured, the embedded broker as our listeners.
@@ -127,14 +133,14 @@ func (a *app) clickhouseConfig(address string) (clickhouse.Config, error) {
 	return cfg, err
 }
 
-// patiently tries until it works, an error is permanent, or cfg.Wait is over.
+// patiently tries until it works, an error is permanent or a refusal, or cfg.Wait is over.
 func (a *app) patiently(ctx context.Context, what string, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.Wait, fmt.Errorf("gave up after %s (--wait)", a.cfg.Wait))
 	defer cancel()
 	said := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := try(ctx)
-		if err == nil || ingest.IsPermanent(err) {
+		if err == nil || ingest.IsPermanent(err) || kafka.IsRefused(err) {
 			return err
 		}
 		if !said && wait > time.Second {
@@ -169,9 +175,14 @@ func (a *app) topics() []kafka.Topic {
 		wire.TopicCalls, wire.TopicSamples, wire.TopicProgress, wire.TopicAlerts, wire.TopicDecisions, wire.TopicOutcomes, wire.TopicDeadLetter,
 	} {
 		t := kafka.Topic{Name: name, Partitions: partitions, Replication: replication, Retention: k.Retention}
+		if replication > 2 {
+			t.MinInsync = 2 // one broker may be away, and what is acknowledged still has two copies
+		}
 		switch name {
 		case wire.TopicProgress:
-			t.Retention = time.Hour
+			t.Retention, t.Like = time.Hour, wire.TopicProgress
+		case wire.TopicAlerts, wire.TopicDecisions, wire.TopicOutcomes:
+			t.Like = wire.TopicProgress // their partitions are the shards of the workloads
 		case wire.TopicDeadLetter:
 			t.Partitions, t.Retention = 1, min(t.Retention, k.DeadLetterRetention)
 		}
@@ -180,13 +191,29 @@ func (a *app) topics() []kafka.Topic {
 	return out
 }
 
-// connectKafka returns a client once the cluster answers and the topics are there.
-func (a *app) connectKafka(ctx context.Context, addresses []string) (*kafka.Client, error) {
-	client, err := kafka.New(a.kafkaConfig(addresses))
+// connectKafka returns a client once the cluster answers, lets it do what the roles do, and has their topics.
+func (a *app) connectKafka(ctx context.Context, addresses []string, roles ...string) (*kafka.Client, error) {
+	var rights []kafka.Right
+	var names []string
+	for _, name := range roles {
+		role, err := kafka.RoleOf(a.cfg.Kafka.Group, name)
+		if err != nil {
+			return nil, err
+		}
+		rights, names = append(rights, role.Rights...), append(names, role.Topics()...)
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	client, err := kafka.New(a.kafkaConfig(addresses, names...))
 	if err != nil {
 		return nil, usageError{err}
 	}
-	err = a.patiently(ctx, "reach Kafka", func(ctx context.Context) error { return client.EnsureTopics(ctx, a.topics()...) })
+	topics := slices.DeleteFunc(a.topics(), func(t kafka.Topic) bool { return !slices.Contains(names, t.Name) })
+	err = a.patiently(ctx, "reach Kafka", func(ctx context.Context) error {
+		if err := client.Check(ctx, rights...); err != nil {
+			return err
+		}
+		return client.EnsureTopics(ctx, a.cfg.Kafka.CreateTopics, topics...)
+	})
 	if err != nil {
 		client.Close()
 		return nil, err
@@ -199,6 +226,9 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 	cfg, err := a.clickhouseConfig(address)
 	if err != nil {
 		return nil, err
+	}
+	if a.cfg.ClickHouse.Address == "" { // elsewhere the limit is the server's
+		cfg.MinFree = int64(a.cfg.ClickHouse.MinFreeMiB) << 20
 	}
 	client, err := clickhouse.New(cfg)
 	if err != nil {
@@ -214,7 +244,7 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 	return client, nil
 }
 
-// recordTopics refuses topics whose number of partitions is not the one their windows were counted with.
+// recordTopics refuses topics whose number of partitions is not the one their windows were counted with, and tells the client their epochs.
 func recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
 	id, err := k.ClusterID(ctx)
 	if err != nil {
@@ -225,9 +255,27 @@ func recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) er
 		if err != nil {
 			return err
 		}
-		if err := s.CheckTopic(ctx, id, topic, n); err != nil {
+		epoch, err := s.CheckTopic(ctx, id, topic, n)
+		if err != nil {
 			return err
 		}
+		k.SetEpoch(topic, epoch)
+	}
+	return nil
+}
+
+// learnEpochs tells a client of a cluster that others run the epochs of its topics.
+func learnEpochs(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
+	id, err := k.ClusterID(ctx)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topicsRead() {
+		known, err := s.Topic(ctx, id, topic)
+		if err != nil {
+			return err
+		}
+		k.SetEpoch(topic, known.Epoch)
 	}
 	return nil
 }

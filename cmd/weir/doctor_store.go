@@ -197,7 +197,7 @@ func (g *examiner) askCluster(ctx context.Context, k *kafka.Client) (*doctor.Kaf
 	for _, t := range g.topics() {
 		names = append(names, t.Name)
 	}
-	states, err := k.Describe(ctx, names...)
+	states, err := k.DescribeTopics(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,11 +205,11 @@ func (g *examiner) askCluster(ctx context.Context, k *kafka.Client) (*doctor.Kaf
 	for i, want := range g.topics() {
 		s := states[i]
 		out.Topics = append(out.Topics, doctor.Topic{
-			Name: s.Name, Missing: s.Missing, Partitions: s.Partitions, Want: want.Partitions, Recorded: recorded[s.Name],
-			Replication: s.Replication, WantReplication: want.Replication, InSync: s.InSync, MinInSync: s.MinInSync,
-			Retention: s.Retention, WantRetention: want.Retention, RetentionUnlimited: s.Retention < 0, RetentionKnown: s.Retention != 0,
+			Name: s.Name, Missing: s.Partitions == 0, Partitions: s.Partitions, Want: want.Partitions, Recorded: recorded[s.Name],
+			Replication: s.Replication, WantReplication: want.Replication, InSync: s.InSync, MinInSync: s.MinInSync(),
+			Retention: s.Retention(), WantRetention: want.Retention, RetentionUnlimited: s.Retention() < 0, RetentionKnown: s.Retention() != 0,
 		})
-		if s.Missing {
+		if s.Partitions == 0 {
 			return out, nil // the rest asks about all of them
 		}
 	}
@@ -246,7 +246,7 @@ func (g *examiner) recorded(ctx context.Context, incarnation string) map[string]
 	}
 	for _, topic := range topicsRead() {
 		var n int
-		sql := fmt.Sprintf("SELECT max(partitions) FROM weir.topics WHERE topic = '%s' AND incarnation = '%s'", topic, strings.ReplaceAll(incarnation, "'", ""))
+		sql := fmt.Sprintf("SELECT argMax(partitions, epoch) FROM weir.topics WHERE topic = '%s' AND incarnation = '%s'", topic, strings.ReplaceAll(incarnation, "'", ""))
 		if ask(ctx, cfg, sql, &n) == nil {
 			out[topic] = n
 		}

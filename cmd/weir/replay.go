@@ -165,6 +165,9 @@ func (j *replayJob) onRunning(ctx context.Context, at lock.Addresses) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, j.store.Close()) }()
+	if err := learnEpochs(ctx, j.kafka, j.store); err != nil {
+		return err
+	}
 	return j.run(ctx, at.OTLPGRPC)
 }
 

@@ -41,12 +41,16 @@ func run(ctx context.Context, args []string, std stdio) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var refused refusedError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
 		fmt.Fprintf(std.err, "weir: %v\n", err)
 		return exitUsage
+	case errors.As(err, &refused):
+		fmt.Fprintf(std.err, "weir: %v\n", err)
+		return exitRefused
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(std.err, "weir: interrupted")
 		return exitInterrupted
@@ -83,7 +87,7 @@ func newRoot(std stdio) *cobra.Command {
 	for _, c := range []*cobra.Command{
 		upCommand(), demoCommand(), simCommand(), replayCommand(), reportCommand(), whyCommand(), alertsCommand(), decisionsCommand(), queryCommand(),
 		statusCommand(), doctorCommand(), sizeCommand(), deadletterCommand(), privacyCommand(), schemaCommand(), backupCommand(), restoreCommand(),
-		configCommand(), labCommand(),
+		topicsCommand(), configCommand(), labCommand(),
 	} {
 		c.GroupID = "use"
 		root.AddCommand(c)

@@ -233,7 +233,12 @@ func (a *app) simulateOn(ctx context.Context, s *simulation, manifests string) e
 		})
 	}
 	return a.withRunningKafka(func(k *kafka.Client) error {
-		return a.withStore(ctx, func(c *clickhouse.Client) error { return a.simulateThrough(ctx, s, running.OTLPGRPC, k, c) })
+		return a.withStore(ctx, func(c *clickhouse.Client) error {
+			if err := learnEpochs(ctx, k, c); err != nil {
+				return err
+			}
+			return a.simulateThrough(ctx, s, running.OTLPGRPC, k, c)
+		})
 	})
 }
 

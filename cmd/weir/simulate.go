@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -21,7 +20,6 @@ import (
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/ingest/recording"
 	"github.com/weirmesh/weir/internal/pause"
-	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/sim/mesh"
 	"github.com/weirmesh/weir/sim/otlp"
 	"github.com/weirmesh/weir/sim/scenario"
@@ -220,11 +218,7 @@ func endStream(ctx context.Context, k *kafka.Client, at time.Time, producer stri
 			return err
 		}
 		for p := range n {
-			records = append(records, ingest.Record{Topic: topic, Partition: p, Headers: []wire.Header{
-				{Key: wire.HeaderControl, Value: wire.ControlWatermark},
-				{Key: wire.HeaderEventTime, Value: strconv.FormatInt(at.UnixNano(), 10)},
-				{Key: wire.HeaderProducer, Value: producer},
-			}})
+			records = append(records, streamEnd(topic, p, at, producer))
 		}
 	}
 	if err := k.Produce(ctx, records...); err != nil {

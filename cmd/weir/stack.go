@@ -100,7 +100,7 @@ func (s *stack) startKafka(ctx context.Context) (stop func(), err error) {
 		addresses, end = []string{b.Addr()}, b.Close
 	}
 	s.addresses.Kafka = addresses[0]
-	s.kafka, err = s.connectKafka(ctx, addresses)
+	s.kafka, err = s.connectKafka(ctx, addresses, "collector", "features", stageForecast, stageDetect, stageActuator)
 	if err != nil {
 		end()
 		return nil, err

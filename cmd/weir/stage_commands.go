@@ -31,7 +31,7 @@ func collectorCommand() *cobra.Command {
 				return usageError{errors.New("where is Kafka? give --kafka host:port, or run everything with `weir up`")}
 			}
 			return a.withOps(cmd.Context(), func() error {
-				k, err := a.connectKafka(cmd.Context(), a.cfg.Kafka.Addresses)
+				k, err := a.connectKafka(cmd.Context(), a.cfg.Kafka.Addresses, "collector")
 				if err != nil {
 					return err
 				}
@@ -60,7 +60,7 @@ func featuresCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.worker(cmd.Context(), a.cfg.Kafka.Group, topicsRead(), func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+			return a.worker(cmd.Context(), "features", a.cfg.Kafka.Group, topicsRead(), func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
 				if err := recordTopics(ctx, k, s); err != nil {
 					return err
 				}
@@ -96,7 +96,7 @@ func deciderCommand(stage, short, long string, of func(*app, *clickhouse.Client)
 			if err != nil {
 				return err
 			}
-			return a.worker(cmd.Context(), groupOf(stage), []string{wire.TopicProgress}, func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+			return a.worker(cmd.Context(), stage, groupOf(stage), []string{wire.TopicProgress}, func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
 				return a.runDecider(ctx, of(a, s), c, k, s, decide.NewMetrics(a.registry))
 			})
 		},
@@ -119,7 +119,7 @@ func actuatorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.worker(cmd.Context(), groupOf(stageActuator), []string{wire.TopicDecisions}, a.runActuator)
+			return a.worker(cmd.Context(), stageActuator, groupOf(stageActuator), []string{wire.TopicDecisions}, a.runActuator)
 		},
 	}
 	stageFlags(cmd)
@@ -142,13 +142,13 @@ func stateFlags(cmd *cobra.Command) {
 	keyFlag(f, "manifests", "actuator.manifests")
 }
 
-// worker runs one worker of a stage that reads topics in a consumer group.
-func (a *app) worker(ctx context.Context, group string, topics []string, run func(context.Context, ingest.Consumer, *kafka.Client, *clickhouse.Client) error) error {
+// worker runs one worker of a stage that reads topics in a consumer group. The stage's role says which other topics it uses.
+func (a *app) worker(ctx context.Context, stage, group string, topics []string, run func(context.Context, ingest.Consumer, *kafka.Client, *clickhouse.Client) error) error {
 	if len(a.cfg.Kafka.Addresses) == 0 || a.cfg.ClickHouse.Address == "" {
 		return usageError{errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port, or run everything with `weir up`")}
 	}
 	return a.withOps(ctx, func() (err error) {
-		k, err := a.connectKafka(ctx, a.cfg.Kafka.Addresses)
+		k, err := a.connectKafka(ctx, a.cfg.Kafka.Addresses, stage)
 		if err != nil {
 			return err
 		}

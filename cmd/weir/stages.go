@@ -19,6 +19,7 @@ import (
 	"github.com/weirmesh/weir/ingest/broker"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/config"
+	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store/clickhouse"
 	"github.com/weirmesh/weir/store/embedded"
 )
@@ -30,7 +31,7 @@ func (a *app) collectorConfig(addresses []string) collector.Config {
 	c.GRPC, c.HTTP = a.cfg.Collector.GRPC, a.cfg.Collector.HTTP
 	c.CertFile, c.KeyFile = a.cfg.TLS.CertFile, a.cfg.TLS.KeyFile
 	c.MemoryLimitMiB, c.MaxRequestMiB = a.cfg.Collector.MemoryLimitMiB, a.cfg.Collector.MaxRequestMiB
-	c.KafkaAddresses, c.KafkaTLS, c.KafkaCAFile = addresses, a.kafkaTLS(), a.cfg.TLS.CAFile
+	c.KafkaAddresses, c.KafkaSecurity = addresses, a.kafkaConfig(addresses).Security
 	c.Compression, c.Attributes, c.Tenant = a.cfg.Kafka.Compression, a.cfg.Collector.Attributes, a.cfg.Collector.Tenant
 	c.MaxWorkloads, c.MaxInstances, c.MaxSeries = a.cfg.Collector.MaxWorkloads, a.cfg.Collector.MaxInstances, a.cfg.Collector.MaxSeries
 	c.MaxDays = a.cfg.Collector.MaxDays
@@ -71,8 +72,13 @@ func (a *app) runCollector(ctx context.Context, addresses []string) error {
 
 // runFeatures runs the windows' worker until ctx ends.
 func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+	shards, err := k.Partitions(ctx, wire.TopicProgress)
+	if err != nil {
+		return err
+	}
 	cfg := features.Config{
-		Name: hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
+		Shards: shards,
+		Name:   hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
 		Generation: int64(a.cfg.Features.Generation), Lateness: a.cfg.Features.Lateness, Idle: a.cfg.Features.Idle,
 		KeepSpans: a.cfg.Features.KeepSpans, CheckInterval: a.cfg.Features.CheckInterval,
 	}
@@ -91,12 +97,23 @@ func (a *app) startBroker() (*broker.Broker, error) {
 	b, err := broker.Start(broker.Config{
 		Dir: filepath.Join(a.cfg.DataDir, "broker"), Listen: a.cfg.Broker.Listen, Advertised: a.cfg.Broker.Advertised,
 		Sync: a.cfg.Broker.Sync, TLS: a.server, Logger: a.log,
+		MinFree: int64(a.cfg.Broker.MinFreeMiB) << 20, Space: a.brokerSpace,
 	})
 	if err != nil {
 		return nil, explainListen(a.cfg.Broker.Listen, err)
 	}
 	a.ready.Set("broker", nil)
 	return b, nil
+}
+
+// brokerSpace hears why the embedded broker takes no messages.
+func (a *app) brokerSpace(err error) {
+	a.ready.Set("broker", err)
+	if err != nil {
+		a.log.Warn("The broker takes no messages", "reason", err)
+	} else {
+		a.log.Warn("The broker takes messages again")
+	}
 }
 
 // startClickHouse starts the embedded engine as a supervised child.

@@ -128,18 +128,35 @@ func (a *app) status(ctx context.Context, now time.Time) (s status, err error) {
 	if live && at.Ops != "" {
 		s.Collector = a.collectorStatus(ctx, at.Ops)
 	}
-	kafkaErr, storeErr := a.askKafka(ctx, &s, brokers), a.askStore(ctx, &s, at.ClickHouse)
+	kafkaErr, storeErr := a.askKafka(ctx, &s, brokers, at.ClickHouse), a.askStore(ctx, &s, at.ClickHouse)
 	s.findQuiet(kafkaErr == nil, storeErr == nil)
 	return s, errors.Join(kafkaErr, storeErr)
 }
 
-func (a *app) askKafka(ctx context.Context, s *status, brokers []string) error {
+func (a *app) askKafka(ctx context.Context, s *status, brokers []string, store string) error {
 	k, err := kafka.New(a.kafkaConfig(brokers))
 	if err != nil {
 		return err
 	}
 	defer k.Close()
+	a.askEpochs(ctx, k, store)
 	return s.readKafka(ctx, k)
+}
+
+// askEpochs names the sources as the store does. While it does not answer, topics are taken to be those first made.
+func (a *app) askEpochs(ctx context.Context, k *kafka.Client, address string) {
+	cfg, err := a.clickhouseConfig(address)
+	if err != nil {
+		return // askStore says so
+	}
+	c, err := clickhouse.New(cfg)
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.Close() }() // it was only read
+	if err := learnEpochs(ctx, k, c); err != nil {
+		a.log.Debug("Epochs of topics cannot be read", "error", err)
+	}
 }
 
 func (a *app) askStore(ctx context.Context, s *status, address string) error {
@@ -191,16 +208,16 @@ func (a *app) collectorStatus(ctx context.Context, ops string) *hopCollector {
 
 // readKafka fills in what the log and the workers' progress say.
 func (s *status) readKafka(ctx context.Context, k *kafka.Client) error {
-	incarnation, err := k.ClusterID(ctx)
-	if err != nil {
-		return err
-	}
 	said, last, err := lastProgress(ctx, k)
 	if err != nil {
 		return err
 	}
 	s.Features.LastWord = last
 	for _, topic := range topicsRead() {
+		incarnation, err := k.Incarnation(ctx, topic)
+		if err != nil {
+			return err
+		}
 		bounds, err := k.Bounds(ctx, topic)
 		if err != nil {
 			return err

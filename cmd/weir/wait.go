@@ -15,11 +15,11 @@ import (
 // untilDurable waits until everything now in the log is counted and durable, by what the workers say on weir.progress.
 func untilDurable(ctx context.Context, k *kafka.Client) error {
 	missing := map[string]int64{}
-	incarnation, err := k.ClusterID(ctx)
-	if err != nil {
-		return err
-	}
 	for _, topic := range topicsRead() {
+		incarnation, err := k.Incarnation(ctx, topic)
+		if err != nil {
+			return err
+		}
 		bounds, err := k.Bounds(ctx, topic)
 		if err != nil {
 			return err

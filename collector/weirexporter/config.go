@@ -1,11 +1,8 @@
 package weirexporter
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,17 +16,19 @@ var (
 	ErrNoAddresses = errors.New("addresses: at least one Kafka broker (host:port) is needed")
 	ErrCompression = errors.New("compression: unknown name")
 	ErrRetry       = errors.New("retry: need 0 < initial_interval <= max_interval")
-	ErrCAFile      = errors.New("tls: ca_file needs enabled: true")
 	ErrNames       = errors.New("max_workloads, max_instances, max_series and max_days must be at least 1")
 	ErrTimes       = errors.New("max_future and max_past must not be negative")
+	ErrCAFile      = errors.New("tls: files need enabled: true")
+	ErrMechanism   = errors.New("sasl: unknown mechanism")
 	ErrAttribute   = errors.New("attributes: a key must not be empty or hold one of {}=,")
 )
 
 // Config of the exporter.
 type Config struct {
 	// Addresses of some brokers of the Kafka cluster, host:port.
-	Addresses []string  `mapstructure:"addresses"`
-	TLS       TLSConfig `mapstructure:"tls"`
+	Addresses []string   `mapstructure:"addresses"`
+	TLS       TLSConfig  `mapstructure:"tls"`
+	SASL      SASLConfig `mapstructure:"sasl"`
 	// Compression of messages: none, gzip, snappy, lz4 or zstd.
 	Compression string `mapstructure:"compression"`
 	// Attributes are attribute keys of gauges and counters to keep besides the built-in ones. They become part of the metric's name.
@@ -49,11 +48,33 @@ type Config struct {
 	Retry RetryConfig `mapstructure:"retry"`
 }
 
-// TLSConfig says how to talk to the brokers.
+// TLSConfig says how to talk to the brokers. The files are read again for every connection.
 type TLSConfig struct {
 	Enabled bool `mapstructure:"enabled"`
-	// CAFile holds the PEM certificates to trust; empty = the system's.
+	// CAFile holds PEM certificates to trust besides the system's.
 	CAFile string `mapstructure:"ca_file"`
+	// CertFile and KeyFile hold the certificate to show and its key.
+	CertFile string `mapstructure:"cert_file"`
+	KeyFile  string `mapstructure:"key_file"`
+}
+
+// SASLConfig says who talks to the brokers. Without a user, nobody.
+type SASLConfig struct {
+	User string `mapstructure:"user"`
+	// PasswordFile is read again for every connection.
+	PasswordFile string `mapstructure:"password_file"`
+	// Mechanism is plain, scram-sha-256 or scram-sha-512.
+	Mechanism string `mapstructure:"mechanism"`
+	// Insecure lets mechanism plain send the password over a network without TLS.
+	Insecure bool `mapstructure:"insecure"`
+}
+
+// security is what the Kafka client makes of both.
+func (c *Config) security() kafka.Security {
+	return kafka.Security{
+		TLS: c.TLS.Enabled, CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+		User: c.SASL.User, PasswordFile: c.SASL.PasswordFile, Mechanism: c.SASL.Mechanism, Insecure: c.SASL.Insecure,
+	}
 }
 
 // RetryConfig says how often to try again while Kafka takes nothing. There is no last try: while the sender waits, so does the exporter.
@@ -69,6 +90,7 @@ func DefaultConfig() *Config {
 		Compression:  "none",
 		MaxWorkloads: most.Workloads, MaxInstances: most.Instances, MaxSeries: most.Series, MaxDays: most.Days,
 		MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+		SASL:  SASLConfig{Mechanism: kafka.ScramSHA512},
 		Retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second},
 	}
 }
@@ -90,8 +112,11 @@ func (c *Config) Validate() error {
 	if min(c.MaxFuture, c.MaxPast) < 0 {
 		return ErrTimes
 	}
-	if c.TLS.CAFile != "" && !c.TLS.Enabled {
+	if !c.TLS.Enabled && c.TLS != (TLSConfig{}) {
 		return ErrCAFile
+	}
+	if c.SASL.User != "" && !slices.Contains(kafka.Mechanisms(), c.SASL.Mechanism) {
+		return fmt.Errorf("%w %q, want one of %s", ErrMechanism, c.SASL.Mechanism, strings.Join(kafka.Mechanisms(), ", "))
 	}
 	for _, key := range c.Attributes {
 		if key == "" || strings.ContainsAny(key, "{}=,") {
@@ -99,24 +124,4 @@ func (c *Config) Validate() error {
 		}
 	}
 	return nil
-}
-
-// load returns the TLS configuration, nil for plain text.
-func (c TLSConfig) load() (*tls.Config, error) {
-	if !c.Enabled {
-		return nil, nil
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile == "" {
-		return cfg, nil
-	}
-	pem, err := os.ReadFile(c.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("read ca_file: %w", err)
-	}
-	cfg.RootCAs = x509.NewCertPool()
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read ca_file %s: no PEM certificate in it", c.CAFile)
-	}
-	return cfg, nil
 }

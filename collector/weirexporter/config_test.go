@@ -39,7 +39,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Errorf("got %+v, %v", short, err)
 	}
 	all := load(t, "weir/all")
-	if err := all.Validate(); err != nil || len(all.Addresses) != 2 || !all.TLS.Enabled || all.TLS.CAFile == "" || all.Compression != "zstd" ||
+	if err := all.Validate(); err != nil || len(all.Addresses) != 2 || !all.TLS.Enabled || all.TLS.CAFile == "" || all.TLS.KeyFile == "" || all.SASL.User == "" || all.SASL.PasswordFile == "" || all.Compression != "zstd" ||
 		all.Attributes[0] != "queue.name" || all.Tenant != "blue" || all.Retry.InitialInterval != 50*time.Millisecond {
 		t.Errorf("got %+v, %v", all, err)
 	}
@@ -57,6 +57,8 @@ func TestValidate(t *testing.T) {
 		{weirexporter.ErrRetry, func(c *weirexporter.Config) { c.Retry.InitialInterval = 0 }},
 		{weirexporter.ErrRetry, func(c *weirexporter.Config) { c.Retry.MaxInterval = time.Nanosecond }},
 		{weirexporter.ErrCAFile, func(c *weirexporter.Config) { c.TLS.CAFile = "x" }},
+		{weirexporter.ErrCAFile, func(c *weirexporter.Config) { c.TLS.KeyFile = "x" }},
+		{weirexporter.ErrMechanism, func(c *weirexporter.Config) { c.SASL.User, c.SASL.Mechanism = "u", "gssapi" }},
 		{weirexporter.ErrAttribute, func(c *weirexporter.Config) { c.Attributes = []string{"a=b"} }},
 	} {
 		cfg := load(t, "weir")

@@ -36,8 +36,8 @@ type exporterBase struct {
 	count   *counters
 	sender  *sender
 	client  *kafka.Client
-	layout  atomic.Pointer[rows.Layout] // nil until Kafka told it
-	report  *reporter                   // of spans; other signals have none
+	layout  atomic.Pointer[layout] // nil until Kafka told it
+	report  *reporter              // of spans; other signals have none
 	now     func() time.Time
 }
 
@@ -83,16 +83,14 @@ func newExporter(set exporter.Settings, given component.Config, signal pipeline.
 
 // Start does not wait for Kafka: requests do.
 func (e *exporterBase) Start(ctx context.Context, _ component.Host) error {
-	tls, err := e.cfg.TLS.load()
-	if err != nil {
-		return err
-	}
-	e.client, err = kafka.New(kafka.Config{
-		Addresses: e.cfg.Addresses, TLS: tls, Compression: e.cfg.Compression, ClientID: "weir-collector",
+	client, err := kafka.New(kafka.Config{
+		Addresses: e.cfg.Addresses, Security: e.cfg.security(), Compression: e.cfg.Compression, ClientID: "weir-collector",
+		Topics: []string{wire.TopicCalls, wire.TopicSamples, wire.TopicDeadLetter},
 	})
 	if err != nil {
 		return err
 	}
+	e.client = client
 	e.sender.producer, e.sender.id = e.client, rand.Text()
 	if e.report != nil {
 		e.report.sender.producer, e.report.sender.id = e.client, e.report.ledger.id
@@ -193,14 +191,24 @@ func (e *exporterBase) settle(ctx context.Context, losses []rows.Loss) {
 	}
 }
 
-// partitions asks Kafka once how many partitions the signal's topics have: the number is fixed when they are made.
+// layout is how many partitions the topics had when Kafka was asked.
+type layout struct {
+	rows.Layout
+	asked time.Time
+}
+
+// layoutAge is how long an answer is believed: a number of partitions changes only by a migration, for which the senders are stopped.
+const layoutAge = 5 * time.Second
+
+// partitions asks Kafka how many partitions the signal's topics have.
 func (e *exporterBase) partitions(ctx context.Context) (rows.Layout, error) {
-	if at := e.layout.Load(); at != nil {
-		return *at, nil
+	now := e.now()
+	if at := e.layout.Load(); at != nil && now.Sub(at.asked) < layoutAge {
+		return at.Layout, nil
 	}
-	var at rows.Layout
+	at := layout{asked: now}
 	err := e.sender.try(ctx, func(ctx context.Context) error {
-		for topic, n := range e.topics(&at) {
+		for topic, n := range e.topics(&at.Layout) {
 			var err error
 			if *n, err = e.client.Partitions(ctx, topic); err != nil {
 				return err
@@ -215,7 +223,7 @@ func (e *exporterBase) partitions(ctx context.Context) (rows.Layout, error) {
 		return rows.Layout{}, err
 	}
 	e.layout.Store(&at)
-	return at, nil
+	return at.Layout, nil
 }
 
 func (e *exporterBase) topics(at *rows.Layout) map[string]*int {

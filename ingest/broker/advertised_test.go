@@ -72,7 +72,7 @@ func TestClientsAreToldTheAdvertisedAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	if err := c.EnsureTopics(t.Context(), kafka.Topic{Name: "x", Partitions: 1, Replication: 1}); err != nil {
+	if err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: "x", Partitions: 1, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 	before := taken.Load()

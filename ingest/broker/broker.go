@@ -28,6 +28,10 @@ type Config struct {
 	Sync       bool        // fsync every write, so that a power cut loses nothing that was acknowledged
 	TLS        *tls.Config // nil = plain text
 	Logger     *slog.Logger
+
+	MinFree int64                           // bytes that must be free on the disk for a message to be taken; 0 = no limit
+	Space   func(error)                     // told why messages are refused, and nil when they are taken again; nil = nobody
+	Free    func(dir string) (int64, error) // bytes free on the disk of dir; nil = ask the system
 }
 
 // Broker is a running broker. Close it.
@@ -56,7 +60,21 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start broker on %s: %w", cfg.Listen, err)
 	}
+	if cfg.MinFree > 0 {
+		cfg.space().watch(cluster)
+	}
 	return &Broker{cluster: cluster}, nil
+}
+
+func (cfg Config) space() *space {
+	s := &space{dir: cfg.Dir, limit: cfg.MinFree, free: cfg.Free, changed: cfg.Space}
+	if s.free == nil {
+		s.free = freeBytes
+	}
+	if s.changed == nil {
+		s.changed = func(error) {}
+	}
+	return s
 }
 
 // listen opens the listener. The broker tells its clients the address that it has.

@@ -1,9 +1,13 @@
 package broker_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -47,7 +51,7 @@ func TestTheLogAndItsNameSurviveARestart(t *testing.T) {
 		var name string
 		use(t, cfg, func(c *kafka.Client) {
 			name = incarnation(t, c)
-			if err := c.EnsureTopics(t.Context(), kafka.Topic{Name: "x", Partitions: 2, Replication: 1}); err != nil {
+			if err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: "x", Partitions: 2, Replication: 1}); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.Produce(t.Context(), ingest.Record{Topic: "x", Partition: 1, Value: []byte("kept")}); err != nil {
@@ -68,6 +72,50 @@ func TestTheLogAndItsNameSurviveARestart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAFullDiskIsNeverReached refuses writes while too little is free, says so, and goes on by itself. What is there can be read.
+func TestAFullDiskIsNeverReached(t *testing.T) {
+	var free atomic.Int64
+	free.Store(10 << 20)
+	var said []string
+	var mu sync.Mutex
+	cfg := broker.Config{
+		Dir: t.TempDir(), MinFree: 5 << 20, Free: func(string) (int64, error) { return free.Load(), nil },
+		Space: func(err error) { mu.Lock(); defer mu.Unlock(); said = append(said, fmt.Sprint(err)) },
+	}
+	use(t, cfg, func(c *kafka.Client) {
+		if err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: "x", Partitions: 1, Replication: 1}); err != nil {
+			t.Fatal(err)
+		}
+		for i, mib := range []int64{10, 4, 3, 10} {
+			free.Store(mib << 20)
+			err := c.Produce(t.Context(), ingest.Record{Topic: "x", Value: []byte("kept")})
+			if refused := mib < 5; (err != nil) != refused || ingest.IsPermanent(err) || refused && !strings.Contains(err.Error(), "broker.min_free_mib") {
+				t.Errorf("write %d with %d MiB: %v", i, mib, err)
+			}
+			bounds, err := c.Bounds(t.Context(), "x")
+			if want := int64(1 + i/3); err != nil || bounds[0].End != want {
+				t.Errorf("write %d: the log ends at %v, want %d, error %v", i, bounds, want, err)
+			}
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(said) != 2 || !strings.Contains(said[0], "4 MiB are free") || said[1] != "<nil>" {
+		t.Errorf("said %q", said)
+	}
+}
+
+func TestTheSystemTellsWhatIsFree(t *testing.T) {
+	use(t, broker.Config{Dir: t.TempDir(), MinFree: 1 << 60}, func(c *kafka.Client) {
+		if err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: "x", Partitions: 1, Replication: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Produce(t.Context(), ingest.Record{Topic: "x", Value: []byte("x")}); err == nil {
+			t.Error("a disk of 2^60 bytes was found")
+		}
+	})
 }
 
 func TestEveryLogHasItsOwnName(t *testing.T) {

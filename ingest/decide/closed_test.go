@@ -14,6 +14,7 @@ func said(name string, watermark int64, idle bool) wire.SourceProgress {
 
 func TestClosed(t *testing.T) {
 	const a, b, s = "weir.calls@i/0", "weir.calls@i/1", "weir.samples@i/0"
+	const a1, b1 = "weir.calls@i.1/0", "weir.calls@i.1/1"
 	for _, c := range []struct {
 		name string
 		said []wire.SourceProgress
@@ -27,6 +28,8 @@ func TestClosed(t *testing.T) {
 		{"all idle: the furthest", []wire.SourceProgress{said(a, 100, true), said(b, 90, true)}, 100},
 		{"the last word counts", []wire.SourceProgress{said(a, 100, false), said(b, 90, false), said(b, 120, false)}, 100},
 		{"it never goes back", []wire.SourceProgress{said(a, 100, false), said(b, 90, false), said(b, 80, false)}, 90},
+		{"what was said of a topic before it was made anew is over", []wire.SourceProgress{said(a, 100, false), said(b, 10, false), said(a1, 90, false)}, 10},
+		{"a topic made anew is heard of", []wire.SourceProgress{said(a, 100, false), said(a1, 120, false), said(b1, 130, false), said(a, 10, false)}, 120},
 		{"other topics do not count", []wire.SourceProgress{said(a, 100, false), said(b, 90, false), said(s, 10, false)}, 90},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,13 +2,14 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -18,20 +19,28 @@ import (
 
 // Config says how to reach a cluster.
 type Config struct {
-	Addresses   []string    // host:port of some brokers
-	TLS         *tls.Config // nil = plain text
-	Compression string      // none, gzip, snappy, lz4 or zstd; "" = none
+	Addresses   []string // host:port of some brokers
+	Security    Security
+	Compression string // none, gzip, snappy, lz4 or zstd; "" = none
 	ClientID    string
+	Topics      []string // the only topics that will be used; nil = any that the user may see
+	// Timeout bounds a connection's start, with all its handshakes. 0 = 5 s.
+	Timeout time.Duration
 }
 
 // Client is a connection to a cluster. It is safe for concurrent use and must be closed.
 type Client struct {
 	kafka       kafka.Client
 	transport   *kafka.Transport
+	dialer      *dialer
+	addresses   []string
 	compression kafka.Compression
+
+	mu     sync.Mutex
+	epochs map[string]int // guarded by mu; by topic
 }
 
-// New returns a client. It does not connect yet.
+// New returns a client. It does not connect yet, but reads the files of cfg.Security once to find out whether they can be used.
 func New(cfg Config) (*Client, error) {
 	if len(cfg.Addresses) == 0 {
 		return nil, errors.New("no Kafka addresses")
@@ -40,11 +49,21 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &kafka.Transport{TLS: cfg.TLS, ClientID: cfg.ClientID, MetadataTTL: 5 * time.Second, DialTimeout: 5 * time.Second}
+	if err := cfg.Security.check(); err != nil {
+		return nil, err
+	}
+	for _, address := range cfg.Addresses {
+		if err := cfg.Security.checkPeer(address); err != nil {
+			return nil, err
+		}
+	}
+	d := &dialer{security: cfg.Security, clientID: cfg.ClientID, timeout: cmp.Or(cfg.Timeout, 5*time.Second)}
+	t := &kafka.Transport{
+		Dial: d.dial, ClientID: cfg.ClientID, MetadataTTL: 5 * time.Second, DialTimeout: d.timeout, MetadataTopics: cfg.Topics,
+	}
 	return &Client{
-		kafka:       kafka.Client{Addr: kafka.TCP(cfg.Addresses...), Transport: t},
-		transport:   t,
-		compression: compression,
+		kafka:     kafka.Client{Addr: kafka.TCP(cfg.Addresses...), Transport: t},
+		transport: t, dialer: d, addresses: cfg.Addresses, compression: compression, epochs: map[string]int{},
 	}, nil
 }
 
@@ -65,30 +84,36 @@ func compressionOf(name string) (kafka.Compression, error) {
 	return kafka.Compression(i), nil
 }
 
-// ClusterID identifies the cluster. It doubles as the incarnation of its sources.
+// SetEpoch says how often a topic was made anew under its name, as the store has recorded it. It counts for sessions that come after.
+func (c *Client) SetEpoch(topic string, epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epochs[topic] = epoch
+}
+
+// Incarnation names the log of a topic: the cluster's id and, once the topic was made anew, a point and its epoch.
+func (c *Client) Incarnation(ctx context.Context, topic string) (string, error) {
+	id, err := c.ClusterID(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch := c.epochs[topic]; epoch > 0 {
+		id += "." + strconv.Itoa(epoch)
+	}
+	return id, err
+}
+
+// ClusterID identifies the cluster.
 func (c *Client) ClusterID(ctx context.Context) (string, error) {
 	meta, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
 	if err != nil {
-		return "", fmt.Errorf("ask for cluster id: %w", c.explain(err))
+		return "", fmt.Errorf("ask for cluster id: %w", c.explain("the cluster", err))
 	}
 	return meta.ClusterID, nil
 }
 
-// explain adds what a person needs to errors that kafka-go leaves terse.
-func (c *Client) explain(err error) error {
-	var op *net.OpError
-	switch {
-	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, kafka.BrokerNotAvailable):
-		return fmt.Errorf("no Kafka broker answers at %s: %w", c.kafka.Addr, err)
-	case strings.Contains(err.Error(), "unexpected EOF"):
-		return fmt.Errorf("the broker hung up (is it restarting? or a wrong password, or TLS on one side only?): %w", err)
-	}
-	return err
-}
-
-// classify marks errors that writing again cannot mend.
+// classify marks errors that writing again cannot mend. A right that is missing is none of them: it can be given while senders wait.
 func classify(err error) error {
-	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidTopic) || errors.Is(err, kafka.TopicAuthorizationFailed) {
+	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidTopic) {
 		return ingest.Permanent{Err: err}
 	}
 	return err

@@ -28,6 +28,9 @@ type session struct {
 	done     <-chan struct{} // closed when a fetcher fails or the session is closed
 	close    sync.Once
 	onClose  func()
+
+	mu   sync.Mutex
+	last map[schemas.Source]seen // guarded by mu; the last message taken of each source
 }
 
 // owner is who commits, in the words of the Kafka protocol. Without a group coordinator the generation is -1.
@@ -40,17 +43,21 @@ type owner struct {
 func (c *Client) open(ctx context.Context, o owner, topics map[string][]int, revoked <-chan struct{}, onClose func()) (*session, error) {
 	setup, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
-	assigned, err := c.assigned(setup, o.group, topics)
+	assigned, last, err := c.assigned(setup, o.group, topics)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.compare(setup, assigned, last); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the session outlives the call that opens it
 	fetchers, ctx := errgroup.WithContext(ctx)
 	s := &session{
 		client: c, owner: o, assigned: assigned, messages: make(chan ingest.Message, queued),
-		revoked: revoked, stop: stop, fetchers: fetchers, done: ctx.Done(), onClose: onClose,
+		revoked: revoked, stop: stop, fetchers: fetchers, done: ctx.Done(), onClose: onClose, last: map[schemas.Source]seen{},
 	}
-	for _, a := range assigned {
+	for i, a := range assigned {
+		s.last[a.Source] = last[i]
 		fetchers.Go(func() error { return c.fetch(ctx, a, s.messages) })
 	}
 	return s, nil
@@ -66,6 +73,9 @@ func (s *session) Next(ctx context.Context) (ingest.Message, error) {
 	}
 	select {
 	case m := <-s.messages:
+		s.mu.Lock()
+		s.last[m.Source] = seen{offset: m.Offset, print: fingerprintOf(m)}
+		s.mu.Unlock()
 		return m, nil
 	case <-ctx.Done():
 		return ingest.Message{}, ctx.Err()
@@ -79,23 +89,29 @@ func (s *session) Next(ctx context.Context) (ingest.Message, error) {
 	}
 }
 
-// Commit stores the restart offset as the group's offset and the durable one beside it, in the commit's metadata.
+// Commit stores the restart offset as the group's offset and a note about the durable one beside it, in the commit's metadata.
 func (s *session) Commit(ctx context.Context, source schemas.Source, p ingest.Position) error {
+	n := note{durable: p.Durable, log: source.Incarnation}
+	s.mu.Lock()
+	if last := s.last[source]; last.offset == p.Durable-1 {
+		n.print = last.print
+	}
+	s.mu.Unlock()
 	resp, err := s.client.kafka.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
 		GroupID: s.owner.group, MemberID: s.owner.member, GenerationID: s.owner.generation,
 		Topics: map[string][]kafka.OffsetCommit{source.Topic: {{
-			Partition: source.Partition, Offset: p.Restart, Metadata: fmt.Sprintf("durable=%d", p.Durable),
+			Partition: source.Partition, Offset: p.Restart, Metadata: n.String(),
 		}}},
 	})
 	if err != nil {
-		return fmt.Errorf("commit %s: %w", source, s.client.explain(err))
+		return fmt.Errorf("commit %s: %w", source, s.client.explain("group "+s.owner.group, err))
 	}
 	for _, r := range resp.Topics[source.Topic] {
 		switch {
 		case errors.Is(r.Error, kafka.IllegalGeneration), errors.Is(r.Error, kafka.UnknownMemberId), errors.Is(r.Error, kafka.RebalanceInProgress):
 			return fmt.Errorf("commit %s: %w", source, ingest.ErrRevoked)
 		case r.Error != nil:
-			return fmt.Errorf("commit %s: %w", source, r.Error)
+			return fmt.Errorf("commit %s: %w", source, s.client.explain("topic "+source.Topic+" or group "+s.owner.group, r.Error))
 		}
 	}
 	return nil
@@ -112,51 +128,60 @@ func (s *session) Close() error {
 	return nil
 }
 
-// assigned asks where each partition stands: what is committed and what the log holds.
-func (c *Client) assigned(ctx context.Context, group string, topics map[string][]int) ([]ingest.Assigned, error) {
-	incarnation, err := c.ClusterID(ctx)
-	if err != nil {
-		return nil, err
+// assigned asks where each partition stands: what is committed, what the log holds, and what was made durable last.
+func (c *Client) assigned(ctx context.Context, group string, topics map[string][]int) (out []ingest.Assigned, last []seen, err error) {
+	if _, err := c.ClusterID(ctx); err != nil { // the transport must know the brokers
+		return nil, nil, err
 	}
 	committed, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: topics})
 	if err == nil && !errors.Is(committed.Error, kafka.GroupIdNotFound) { // a group that never committed
 		err = committed.Error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, c.explain(err))
+		return nil, nil, fmt.Errorf("fetch offsets of group %s: %w", group, c.explain("group "+group, err))
 	}
-	var out []ingest.Assigned
 	for topic, partitions := range topics {
+		incarnation, err := c.Incarnation(ctx, topic)
+		if err != nil {
+			return nil, nil, err
+		}
 		bounds, err := c.Bounds(ctx, topic)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, p := range partitions {
 			if p >= len(bounds) {
-				return nil, fmt.Errorf("topic %s has %d partitions, partition %d was assigned", topic, len(bounds), p)
+				return nil, nil, fmt.Errorf("topic %s has %d partitions, partition %d was assigned", topic, len(bounds), p)
+			}
+			at, was, ok := position(committed.Topics[topic], p, incarnation)
+			if !ok {
+				at = ingest.Position{Restart: bounds[p].First, Durable: bounds[p].First}
 			}
 			out = append(out, ingest.Assigned{
 				Source:   schemas.Source{Incarnation: incarnation, Topic: topic, Partition: p},
-				Position: position(committed.Topics[topic], p, bounds[p]),
-				First:    bounds[p].First, End: bounds[p].End, Partitions: len(bounds),
+				Position: at, First: bounds[p].First, End: bounds[p].End, Partitions: len(bounds),
 			})
+			last = append(last, was)
 		}
 	}
-	return out, nil
+	return out, last, nil
 }
 
-// position reads a commit back. Without one, work starts with the log.
-func position(committed []kafka.OffsetFetchPartition, id int, log Bounds) ingest.Position {
+// position reads a commit back. There is none, or one about another log, where ok is false.
+func position(committed []kafka.OffsetFetchPartition, id int, incarnation string) (at ingest.Position, last seen, ok bool) {
 	for _, p := range committed {
 		if p.Partition != id || p.Error != nil || p.CommittedOffset < 0 {
 			continue
 		}
-		at := ingest.Position{Restart: p.CommittedOffset, Durable: p.CommittedOffset}
-		var durable int64
-		if _, err := fmt.Sscanf(p.Metadata, "durable=%d", &durable); err == nil && durable > at.Restart {
-			at.Durable = durable
+		at = ingest.Position{Restart: p.CommittedOffset, Durable: p.CommittedOffset}
+		n, said := noteOf(p.Metadata)
+		if !n.about(incarnation) {
+			return ingest.Position{}, seen{}, false
 		}
-		return at
+		if said && n.durable > at.Restart {
+			at.Durable = n.durable
+		}
+		return at, seen{offset: n.durable - 1, print: n.print}, true
 	}
-	return ingest.Position{Restart: log.First, Durable: log.First}
+	return ingest.Position{}, seen{}, false
 }

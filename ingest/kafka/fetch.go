@@ -24,7 +24,7 @@ const (
 )
 
 // fetch reads one source from its restart position for ever. It outlives brokers that are away; it ends with an error only if the
-// log no longer holds what it needs, or with ctx.
+// log no longer holds what it needs, if the cluster refuses to hand it out, or with ctx.
 func (c *Client) fetch(ctx context.Context, a ingest.Assigned, out chan<- ingest.Message) error {
 	next, wait := max(a.Position.Restart, a.First), retryMin
 	for {
@@ -35,6 +35,8 @@ func (c *Client) fetch(ctx context.Context, a ingest.Assigned, out chan<- ingest
 			return ctx.Err()
 		case errors.Is(err, kafka.OffsetOutOfRange):
 			return fmt.Errorf("fetch %s from offset %d: the log no longer holds it: %w", a.Source, next, err)
+		case IsRefused(c.explain("topic "+a.Source.Topic, err)):
+			return fmt.Errorf("fetch %s: %w", a.Source, c.explain("topic "+a.Source.Topic, err))
 		case err != nil:
 			if err := pause.For(ctx, wait); err != nil {
 				return err

@@ -59,7 +59,7 @@ func newTopic(t *testing.T, partitions int) *kafka.Client {
 
 func ensure(t *testing.T, c *kafka.Client, partitions int) {
 	t.Helper()
-	if err := c.EnsureTopics(t.Context(), kafka.Topic{Name: topic, Partitions: partitions, Replication: 1}); err != nil {
+	if err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: topic, Partitions: partitions, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -94,8 +94,8 @@ func TestTopicsAreMadeOnceAndNeverRepartitioned(t *testing.T) {
 	if n, err := c.Partitions(t.Context(), topic); n != 3 || err != nil {
 		t.Errorf("%d partitions, error %v", n, err)
 	}
-	err := c.EnsureTopics(t.Context(), kafka.Topic{Name: topic, Partitions: 4, Replication: 1, Retention: time.Hour})
-	want := "topic weir.calls has 3 partitions, but 4 are configured: set kafka.partitions to 3 (changing it needs a migration)"
+	err := c.EnsureTopics(t.Context(), true, kafka.Topic{Name: topic, Partitions: 4, Replication: 1, Retention: time.Hour})
+	want := "topic weir.calls has 3 partitions, but 4 are configured: set kafka.partitions to 3 (`weir topics migrate` changes the number of a topic)"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -295,12 +295,27 @@ func TestAConnectionThatBreaksDuringAWriteIsAnErrorThatPasses(t *testing.T) {
 }
 
 func TestAWriteThatCanNeverSucceedIsPermanent(t *testing.T) {
-	for _, e := range []*kerr.Error{kerr.MessageTooLarge, kerr.TopicAuthorizationFailed} {
+	for _, e := range []*kerr.Error{kerr.MessageTooLarge, kerr.InvalidTopicException} {
 		cluster, c := newCluster(t)
 		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: e})
 		if err := c.Produce(t.Context(), ingest.Record{Topic: topic, Value: []byte("x")}); !ingest.IsPermanent(err) {
 			t.Errorf("%s: error %v, want a permanent one", e.Message, err)
 		}
+	}
+}
+
+func TestARightThatIsTakenAwayEndsTheSession(t *testing.T) {
+	cluster, c := newCluster(t)
+	s := session(t, c.Direct(group, topic))
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: kerr.TopicAuthorizationFailed})
+	produce(t, c, 0, 0, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := s.Next(ctx); !kafka.IsRefused(err) || ingest.IsPermanent(err) {
+		t.Errorf("error %v, want a refusal", err)
+	}
+	if m := next(t, session(t, c.Direct(group, topic))); string(m.Value) != "0" {
+		t.Errorf("once it is given back, %q is read", m.Value)
 	}
 }
 

@@ -56,7 +56,7 @@ type Group struct {
 func (c *Client) Group(cfg Config, id string, log *slog.Logger, topics ...string) (*Group, error) {
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: id, Brokers: cfg.Addresses, Topics: topics, StartOffset: kafka.FirstOffset,
-		Dialer:         &kafka.Dialer{ClientID: cfg.ClientID, TLS: cfg.TLS, Timeout: 5 * time.Second, DualStack: true},
+		Dialer:         &kafka.Dialer{ClientID: cfg.ClientID, Timeout: c.dialer.timeout, DialFunc: c.dialer.dial},
 		GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second,
 		// A cluster that has just started, or lost a broker, has no coordinator for a moment; the default is to stay away for 5 s.
@@ -78,7 +78,7 @@ func (g *Group) Session(ctx context.Context) (ingest.Session, error) {
 		return nil, ingest.Permanent{Err: fmt.Errorf("join group %s: %w", g.id, err)}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("join group %s: %w", g.id, g.client.explain(err))
+		return nil, fmt.Errorf("join group %s: %w", g.id, g.client.explain("group "+g.id+" or its topics", err))
 	}
 	topics := map[string][]int{}
 	for topic, assigned := range generation.Assignments {

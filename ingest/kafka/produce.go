@@ -2,10 +2,12 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirmesh/weir/ingest"
@@ -40,8 +42,13 @@ func (c *Client) produce(ctx context.Context, at partition, rows []kafka.Record)
 	if err == nil {
 		err = resp.Error
 	}
+	if errors.Is(err, protocol.ErrNoPartition) || errors.Is(err, protocol.ErrNoTopic) { // the cluster says why, but not to everybody
+		if _, why := c.Partitions(ctx, at.topic); why != nil {
+			err = why
+		}
+	}
 	if err != nil {
-		return fmt.Errorf("produce to %s/%d: %w", at.topic, at.id, classify(c.explain(err)))
+		return fmt.Errorf("produce to %s/%d: %w", at.topic, at.id, classify(c.explain("topic "+at.topic, err)))
 	}
 	return nil
 }

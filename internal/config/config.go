@@ -68,16 +68,21 @@ type Collector struct {
 
 // Kafka is the transport, external or embedded.
 type Kafka struct {
-	Addresses   []string      `koanf:"addresses" unit:"host:port" doc:"brokers to connect to; empty for the embedded one"`
-	TLS         bool          `koanf:"tls" doc:"connect to kafka.addresses with TLS"`
-	Partitions  int           `koanf:"partitions" doc:"partitions of a new topic; 0 for 4 (embedded) or 64; fixed once the topic exists"`
-	Replication int           `koanf:"replication" doc:"copies of a new topic; 0 for 1 (embedded) or 3"`
-	Compression string        `koanf:"compression" unit:"none|gzip|snappy|lz4|zstd" doc:"how batches are compressed"`
-	Retention   time.Duration `koanf:"retention" unit:"duration" doc:"how long a new topic keeps its records"`
-
+	Addresses           []string      `koanf:"addresses" unit:"host:port" doc:"brokers to connect to; empty for the embedded one"`
+	TLS                 bool          `koanf:"tls" doc:"connect to kafka.addresses with TLS"`
+	CAFile              string        `koanf:"ca_file" unit:"path" doc:"authority to trust for Kafka, besides those of the system; empty for tls.ca_file"`
+	CertFile            string        `koanf:"cert_file" unit:"path" doc:"client certificate to show to Kafka; empty for none"`
+	KeyFile             string        `koanf:"key_file" unit:"path" doc:"private key of kafka.cert_file"`
+	User                string        `koanf:"user" doc:"Kafka user (SASL); empty for none"`
+	PasswordFile        string        `koanf:"password_file" unit:"path" doc:"file that holds the password of kafka.user; read again for every connection"`
+	Mechanism           string        `koanf:"mechanism" unit:"plain|scram-sha-256|scram-sha-512" doc:"how kafka.user proves who it is"`
+	CreateTopics        bool          `koanf:"create_topics" doc:"create missing topics at start; false leaves it to weir topics apply"`
+	Partitions          int           `koanf:"partitions" doc:"partitions of a new topic; 0 for 4 (embedded) or 64; weir topics migrate changes it later"`
+	Replication         int           `koanf:"replication" doc:"copies of a new topic; 0 for 1 (embedded) or 3"`
+	Compression         string        `koanf:"compression" unit:"none|gzip|snappy|lz4|zstd" doc:"how batches are compressed"`
+	Retention           time.Duration `koanf:"retention" unit:"duration" doc:"how long a new topic keeps its records"`
 	DeadLetterRetention time.Duration `koanf:"deadletter_retention" unit:"duration" doc:"how long what could not be read is kept; at most kafka.retention"`
-
-	Group string `koanf:"group" doc:"consumer group of the features stage"`
+	Group               string        `koanf:"group" doc:"consumer group of the features stage"`
 }
 
 // Broker is the embedded broker.
@@ -85,6 +90,7 @@ type Broker struct {
 	Listen     string `koanf:"listen" unit:"host:port" doc:"address of the embedded broker; port 0 picks a free one"`
 	Advertised string `koanf:"advertised" unit:"host:port" doc:"address that clients of the embedded broker are told, where it differs from the one listened on: behind a proxy, NAT, a Kubernetes service"`
 	Sync       bool   `koanf:"sync" doc:"force each write to disk, so that a power cut loses nothing that was acknowledged"`
+	MinFreeMiB int    `koanf:"min_free_mib" unit:"MiB" doc:"free disk space below which the embedded broker takes no messages, and senders wait; 0 for no limit"`
 }
 
 // ClickHouse is the store, external or embedded.
@@ -96,6 +102,7 @@ type ClickHouse struct {
 	Listen       string        `koanf:"listen" unit:"host:port" doc:"address of the embedded engine; port 0 picks a free one"`
 	Library      string        `koanf:"library" unit:"path" alias:"WEIR_CHDB_LIBRARY" doc:"libchdb, the embedded engine; empty to look in the usual places"`
 	MemoryMiB    int           `koanf:"memory_mib" unit:"MiB" doc:"memory the embedded engine may use"`
+	MinFreeMiB   int           `koanf:"min_free_mib" unit:"MiB" doc:"free disk space below which the embedded engine takes no windows, and the log keeps them; 0 for no limit"`
 	Retention    time.Duration `koanf:"retention" unit:"duration" doc:"how long 10 s windows and samples are kept after they were stored; like those of 1 min and 1 h longer than kafka.retention"`
 	Minutes      time.Duration `koanf:"retention_1m" unit:"duration" doc:"how long 1 min windows are kept after they were stored"`
 	Hours        time.Duration `koanf:"retention_1h" unit:"duration" doc:"how long 1 h windows are kept after they were stored"`
@@ -159,10 +166,10 @@ func Default() Config {
 			MemoryLimitMiB: 1024, MaxRequestMiB: 16,
 			MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
 		},
-		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, DeadLetterRetention: 24 * time.Hour, Group: "weir-features"},
-		Broker: Broker{Listen: "127.0.0.1:0", Sync: true},
+		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, DeadLetterRetention: 24 * time.Hour, Group: "weir-features", Mechanism: "scram-sha-512", CreateTopics: true},
+		Broker: Broker{Listen: "127.0.0.1:0", Sync: true, MinFreeMiB: 256},
 		ClickHouse: ClickHouse{
-			Listen: "127.0.0.1:0", MemoryMiB: 2048,
+			Listen: "127.0.0.1:0", MemoryMiB: 2048, MinFreeMiB: 256,
 			Retention: 30 * 24 * time.Hour, Minutes: 90 * 24 * time.Hour, Hours: 400 * 24 * time.Hour, Spans: 3 * 24 * time.Hour,
 			Forecasts: 30 * 24 * time.Hour, Decisions: 400 * 24 * time.Hour, Migrate: true, QueryTimeout: time.Minute,
 		},

@@ -24,6 +24,7 @@ func (c Config) Validate() error {
 	if c.Broker.Advertised != "" {
 		v.dial("broker.advertised", c.Broker.Advertised)
 	}
+	v.between("broker.min_free_mib", c.Broker.MinFreeMiB, 0, 1<<30)
 	v.clickhouse(c.ClickHouse)
 	v.retention(c.ClickHouse, c.Kafka.Retention)
 	v.features(c.Features)
@@ -64,6 +65,7 @@ func (v *validator) kafka(c Kafka) {
 		v.check("kafka.addresses", !slices.Contains(c.Addresses[:i], a), "has %q twice: remove one", a)
 	}
 	v.check("kafka.tls", !c.TLS || !embedded, "is true, but kafka.addresses is empty: name the brokers, or leave it out for the embedded one")
+	v.kafkaSecurity(c, embedded)
 	v.between("kafka.partitions", c.Partitions, 0, 4096)
 	v.between("kafka.replication", c.Replication, 0, 16)
 	v.check("kafka.replication", !embedded || c.Replication <= 1,
@@ -72,6 +74,16 @@ func (v *validator) kafka(c Kafka) {
 	v.check("kafka.retention", c.Retention >= time.Minute, "is %s: give 1m or more", shortDuration(c.Retention))
 	v.check("kafka.deadletter_retention", c.DeadLetterRetention >= time.Minute, "is %s: give 1m or more", shortDuration(c.DeadLetterRetention))
 	v.notEmpty("kafka.group", c.Group)
+}
+
+func (v *validator) kafkaSecurity(c Kafka, embedded bool) {
+	v.check("kafka.cert_file", c.CertFile == "" || c.TLS, "is set without kafka.tls: set it too")
+	v.check("kafka.key_file", c.CertFile == "" || c.KeyFile != "", "is empty: kafka.cert_file needs its private key")
+	v.check("kafka.cert_file", c.KeyFile == "" || c.CertFile != "", "is empty: kafka.key_file needs its certificate")
+	v.check("kafka.user", c.User == "" || !embedded, "is set, but kafka.addresses is empty: the embedded broker has no users; remove it or name the brokers")
+	v.check("kafka.password_file", c.PasswordFile == "" || c.User != "", "is set without kafka.user: name the user too")
+	v.check("kafka.password_file", c.User == "" || c.PasswordFile != "", "is empty: kafka.user needs its password")
+	v.oneOf("kafka.mechanism", c.Mechanism, "plain", "scram-sha-256", "scram-sha-512")
 }
 
 func (v *validator) clickhouse(c ClickHouse) {
@@ -84,6 +96,7 @@ func (v *validator) clickhouse(c ClickHouse) {
 	v.check("clickhouse.password_file", c.PasswordFile == "" || c.User != "", "is set without clickhouse.user: name the user too")
 	v.listen("clickhouse.listen", c.Listen)
 	v.between("clickhouse.memory_mib", c.MemoryMiB, 256, 1<<24)
+	v.between("clickhouse.min_free_mib", c.MinFreeMiB, 0, 1<<30)
 	v.positive("clickhouse.query_timeout", c.QueryTimeout)
 }
 

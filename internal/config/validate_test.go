@@ -38,6 +38,15 @@ func TestValidate(t *testing.T) {
 		{"kafka.addresses", func(c *config.Config) { c.Kafka.Addresses = []string{"kafka"} }},
 		{"kafka.addresses", func(c *config.Config) { c.Kafka.Addresses = []string{"a:1", "a:1"} }},
 		{"kafka.tls", func(c *config.Config) { c.Kafka.TLS = true }},
+		{"kafka.cert_file", func(c *config.Config) { c.Kafka.CertFile, c.Kafka.KeyFile = "c", "k" }},
+		{"kafka.key_file", func(c *config.Config) { external(c); c.Kafka.CertFile = "c" }},
+		{"kafka.cert_file", func(c *config.Config) { external(c); c.Kafka.KeyFile = "k" }},
+		{"kafka.user", func(c *config.Config) { c.Kafka.User, c.Kafka.PasswordFile = "weir", "p" }},
+		{"kafka.password_file", func(c *config.Config) { external(c); c.Kafka.PasswordFile = "p" }},
+		{"kafka.password_file", func(c *config.Config) { external(c); c.Kafka.User = "weir" }},
+		{"kafka.mechanism", func(c *config.Config) { c.Kafka.Mechanism = "gssapi" }},
+		{"broker.min_free_mib", func(c *config.Config) { c.Broker.MinFreeMiB = -1 }},
+		{"clickhouse.min_free_mib", func(c *config.Config) { c.ClickHouse.MinFreeMiB = -1 }},
 		{"kafka.partitions", func(c *config.Config) { c.Kafka.Partitions = -1 }},
 		{"kafka.replication", func(c *config.Config) { c.Kafka.Replication = 3 }},
 		{"kafka.compression", func(c *config.Config) { c.Kafka.Compression = "brotli" }},
@@ -90,11 +99,15 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func external(c *config.Config) { c.Kafka.Addresses, c.Kafka.TLS = []string{"k:9093"}, true }
+
 func TestValidateAcceptsProduction(t *testing.T) {
 	cfg := config.Default()
 	cfg.TLS = config.TLS{CertFile: "c", KeyFile: "k"}
 	cfg.Collector.GRPC, cfg.Collector.HTTP, cfg.Ops.Listen = "0.0.0.0:4317", "[::]:4318", ":9464"
 	cfg.Kafka.Addresses, cfg.Kafka.TLS, cfg.Kafka.Replication = []string{"k-0.kafka:9093", "[2001:db8::1]:9093"}, true, 3
+	cfg.Kafka.User, cfg.Kafka.PasswordFile, cfg.Kafka.Mechanism = "weir-features", "/run/secrets/kafka", "scram-sha-256"
+	cfg.Kafka.CAFile, cfg.Kafka.CertFile, cfg.Kafka.KeyFile = "ca", "c", "k"
 	cfg.ClickHouse.Address, cfg.ClickHouse.TLS = "db:8443", true
 	cfg.ClickHouse.User, cfg.ClickHouse.PasswordFile = "weir", "/run/secrets/password"
 	if err := cfg.Validate(); err != nil {

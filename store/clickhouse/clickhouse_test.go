@@ -219,9 +219,23 @@ func TestPartitionsMayNotChange(t *testing.T) {
 	c, _ := open(t)
 	for i, want := range []bool{true, true, false} {
 		n := 4 + i/2
-		if err := c.CheckTopic(t.Context(), "i", "weir.calls", n); (err == nil) != want {
-			t.Errorf("check %d with %d partitions: %v", i, n, err)
+		if epoch, err := c.CheckTopic(t.Context(), "i", "weir.calls", n); (err == nil) != want || epoch != 0 {
+			t.Errorf("check %d with %d partitions: epoch %d, %v", i, n, epoch, err)
 		}
+	}
+	for i, r := range []clickhouse.TopicRecord{{Partitions: 8}, {Partitions: 3, Epoch: 1}, {Partitions: 6, Epoch: 1}} {
+		if err := c.RecordTopic(t.Context(), "i", "weir.calls", r); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Topic(t.Context(), "i", "weir.calls"); got != r || err != nil {
+			t.Errorf("record %d is %+v, error %v, want %+v", i, got, err, r)
+		}
+		if epoch, err := c.CheckTopic(t.Context(), "i", "weir.calls", r.Partitions); epoch != r.Epoch || err != nil {
+			t.Errorf("epoch %d, error %v, want %d", epoch, err, r.Epoch)
+		}
+	}
+	if got, err := c.Topic(t.Context(), "other", "weir.calls"); got != (clickhouse.TopicRecord{}) || err != nil {
+		t.Errorf("another cluster's record is %+v, %v", got, err)
 	}
 }
 

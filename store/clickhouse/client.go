@@ -20,6 +20,7 @@ type Config struct {
 	User     string
 	Password string
 	TLS      *tls.Config // nil = plain text
+	MinFree  int64       // bytes that must be free on the server's disk for an insert to begin; 0 = no limit, or the server's own
 }
 
 // Client talks to one server. It is safe for concurrent use and must be closed.
@@ -30,8 +31,13 @@ type Client struct {
 
 // New returns a client. It does not connect yet.
 func New(cfg Config) (*Client, error) {
+	settings := clickhouse.Settings{}
+	if cfg.MinFree > 0 {
+		settings["min_free_disk_bytes_to_perform_insert"] = cfg.MinFree
+	}
 	conn, err := clickhouse.Open(&clickhouse.Options{
-		Addr: []string{cfg.Address}, Protocol: clickhouse.HTTP, TLS: cfg.TLS,
+		Settings: settings,
+		Addr:     []string{cfg.Address}, Protocol: clickhouse.HTTP, TLS: cfg.TLS,
 		Auth:        clickhouse.Auth{Database: "default", Username: cfg.User, Password: cfg.Password},
 		DialTimeout: 5 * time.Second, ReadTimeout: 5 * time.Minute,
 		MaxOpenConns: 8, MaxIdleConns: 4, ConnMaxLifetime: time.Hour,

@@ -82,23 +82,3 @@ func (c *Client) apply(ctx context.Context, m ddl.Migration) error {
 	}
 	return nil
 }
-
-// CheckTopic records how many partitions a topic has, and refuses another number than was recorded.
-func (c *Client) CheckTopic(ctx context.Context, incarnation, topic string, partitions int) error {
-	var known uint32
-	sql := fmt.Sprintf("SELECT max(partitions) FROM weir.topics WHERE incarnation = %s AND topic = %s", quote(incarnation), quote(topic))
-	if err := c.conn.QueryRow(ctx, sql).Scan(&known); err != nil {
-		return fmt.Errorf("read partitions of %s: %w", topic, err)
-	}
-	if known != 0 && int(known) != partitions {
-		return fmt.Errorf("topic %s has %d partitions, but its windows were counted with %d: a change needs a migration", topic, partitions, known)
-	}
-	if known != 0 {
-		return nil
-	}
-	sql = fmt.Sprintf("INSERT INTO weir.topics (incarnation, topic, partitions) SELECT %s, %s, %d", quote(incarnation), quote(topic), partitions)
-	if err := c.conn.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("record partitions of %s: %w", topic, err)
-	}
-	return nil
-}

@@ -80,7 +80,7 @@ func (c *cluster) client(t *testing.T, topic kafka.Topic) *kafka.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	eventually(t, "make a topic", func(ctx context.Context) error { return client.EnsureTopics(ctx, topic) })
+	eventually(t, "make a topic", func(ctx context.Context) error { return client.EnsureTopics(ctx, true, topic) })
 	return client
 }
 

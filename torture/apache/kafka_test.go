@@ -34,14 +34,14 @@ func TestOneNode(t *testing.T) {
 
 func topics(t *testing.T, client *kafka.Client) {
 	ctx := t.Context()
-	if err := client.EnsureTopics(ctx, kafka.Topic{Name: topic, Partitions: 2, Replication: 1}); err != nil {
+	if err := client.EnsureTopics(ctx, true, kafka.Topic{Name: topic, Partitions: 2, Replication: 1}); err != nil {
 		t.Errorf("the second time: %v", err)
 	}
-	err := client.EnsureTopics(ctx, kafka.Topic{Name: topic, Partitions: 3, Replication: 1})
+	err := client.EnsureTopics(ctx, true, kafka.Topic{Name: topic, Partitions: 3, Replication: 1})
 	if err == nil || !strings.Contains(err.Error(), "kafka.partitions") {
 		t.Errorf("another number of partitions: %v", err)
 	}
-	if err := client.EnsureTopics(ctx, kafka.Topic{Name: "wide", Partitions: 1, Replication: 3}); err == nil {
+	if err := client.EnsureTopics(ctx, true, kafka.Topic{Name: "wide", Partitions: 1, Replication: 3}); err == nil {
 		t.Error("three copies on one node")
 	}
 	if n, err := client.Partitions(ctx, topic); err != nil || n != 2 {
