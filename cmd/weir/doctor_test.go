@@ -45,9 +45,12 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("the probe is %v calls, want 1", n)
 	}
 
-	config := filepath.Join(t.TempDir(), "weir.yaml")
-	if err := os.WriteFile(config, []byte("kafka: {partitions: 8}\nclickhouse: {retention: 24h}\n"), 0o600); err != nil {
-		t.Fatal(err)
+	config := func(text string) string {
+		file := filepath.Join(t.TempDir(), "weir.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
 	closed := freePort(t)
 	for _, tt := range []struct {
@@ -58,8 +61,8 @@ func TestDoctor(t *testing.T) {
 		{"no Kafka", "kafka.answers", "no Kafka broker answers", []string{"--kafka", closed}},
 		{"no such host", "reach.kafka", "not known", []string{"--kafka", "broker.invalid:9092"}},
 		{"no collector", "probe", `stuck at "collector"`, []string{"--otlp", closed, "--probe", "--within", "1s"}},
-		{"another number of partitions", "kafka.topics", "4 partitions, 8 are configured", []string{"--config", config}},
-		{"marks that end before the log", "config.consistent", "shorter than kafka.retention", []string{"--config", config}},
+		{"another number of partitions", "kafka.topics", "4 partitions, 8 are configured", []string{"--config", config("kafka: {partitions: 8}\n")}},
+		{"marks that end before the log", "config.load", "kafka.retention", []string{"--config", config("clickhouse: {retention: 24h}\n")}},
 		{"a bad key", "config.load", "partition", []string{"--config", filepath.Join("testdata", "unknown-key.yaml")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
