@@ -48,7 +48,7 @@ func DefaultConfig() Config {
 	return Config{
 		GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
 		MemoryLimitMiB: 1024, MaxRequestMiB: 16, Drain: 10 * time.Second,
-		MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+		MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 50 * 365 * 24 * time.Hour,
 	}
 }
 

@@ -39,7 +39,12 @@ func privacyCommand() *cobra.Command {
 }
 
 func privacySettings(cfg config.Config) privacy.Settings {
-	return privacy.Settings{KafkaRetention: cfg.Kafka.Retention, StoreRetention: cfg.ClickHouse.Retention}
+	return privacy.Settings{
+		"kafka.retention": cfg.Kafka.Retention, "kafka.deadletter_retention": cfg.Kafka.DeadLetterRetention,
+		"clickhouse.retention": cfg.ClickHouse.Retention, "clickhouse.retention_1m": cfg.ClickHouse.Minutes,
+		"clickhouse.retention_1h": cfg.ClickHouse.Hours, "clickhouse.retention_spans": cfg.ClickHouse.Spans,
+		"clickhouse.retention_forecasts": cfg.ClickHouse.Forecasts, "clickhouse.retention_decisions": cfg.ClickHouse.Decisions,
+	}
 }
 
 func printPrivacy(out io.Writer, s privacy.Settings, format string) error {

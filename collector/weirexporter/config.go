@@ -89,7 +89,7 @@ func DefaultConfig() *Config {
 	return &Config{
 		Compression:  "none",
 		MaxWorkloads: most.Workloads, MaxInstances: most.Instances, MaxSeries: most.Series, MaxDays: most.Days,
-		MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+		MaxFuture: time.Hour, MaxPast: 50 * 365 * 24 * time.Hour,
 		SASL:  SASLConfig{Mechanism: kafka.ScramSHA512},
 		Retry: RetryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second},
 	}

@@ -164,7 +164,7 @@ func Default() Config {
 		Collector: Collector{
 			GRPC: "127.0.0.1:4317", HTTP: "127.0.0.1:4318",
 			MemoryLimitMiB: 1024, MaxRequestMiB: 16,
-			MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 10 * 365 * 24 * time.Hour,
+			MaxWorkloads: 10_000, MaxInstances: 50_000, MaxSeries: 100_000, MaxDays: 32, MaxFuture: time.Hour, MaxPast: 50 * 365 * 24 * time.Hour,
 		},
 		Kafka:  Kafka{Compression: "lz4", Retention: 7 * 24 * time.Hour, DeadLetterRetention: 24 * time.Hour, Group: "weir-features", Mechanism: "scram-sha-512", CreateTopics: true},
 		Broker: Broker{Listen: "127.0.0.1:0", Sync: true, MinFreeMiB: 256},

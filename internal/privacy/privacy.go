@@ -28,10 +28,10 @@ type Field struct {
 	Why   string   `json:"why"`
 }
 
-// Keep says how long something stays: a setting of the configuration, at most Limit if that is not 0, or a fixed time.
+// Keep says how long something stays: as long as a setting of the configuration says, or a fixed time.
 type Keep struct {
-	Setting string        // kafka.retention, clickhouse.retention; "" = Limit alone
-	Limit   time.Duration // 0 without a setting = until the data directory or the database is removed
+	Setting string        // key of the setting; "" = Limit
+	Limit   time.Duration // 0 = until the data directory or the database is removed
 }
 
 // Place is one topic, or some tables or files with the same fields.
@@ -52,26 +52,20 @@ const (
 	Files      = "files"
 )
 
-// Settings are the values of the configuration that say how long.
-type Settings struct {
-	KafkaRetention, StoreRetention time.Duration
-}
+// Settings are the values of the configuration that say how long, by key.
+type Settings map[string]time.Duration
 
 const day = 24 * time.Hour
 
 // For is how long, 0 = for ever.
 func (k Keep) For(s Settings) time.Duration {
-	d := k.Limit
 	switch k.Setting {
-	case kafkaRetention:
-		d = s.KafkaRetention
-	case storeRetention:
-		d = s.StoreRetention
+	case "":
+		return k.Limit
+	case letterRetention: // a log that is shorter ends earlier
+		return min(s[letterRetention], s[kafkaRetention])
 	}
-	if k.Limit > 0 {
-		d = min(d, k.Limit)
-	}
-	return d
+	return s[k.Setting]
 }
 
 func (k Keep) words(s Settings) string {
@@ -87,9 +81,6 @@ func (k Keep) words(s Settings) string {
 	}
 	if k.Setting == "" {
 		return text
-	}
-	if k.Limit > 0 && k.Limit < s.KafkaRetention {
-		return fmt.Sprintf("%s (%s if that is shorter)", text, k.Setting)
 	}
 	return fmt.Sprintf("%s (%s)", text, k.Setting)
 }
