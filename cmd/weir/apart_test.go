@@ -35,16 +35,17 @@ func startStages(t *testing.T) *stages {
 	for _, stage := range []string{"forecast", "detect", "actuator"} {
 		s.args = append(s.args, []string{stage, "--kafka", s.broker, "--clickhouse", s.engine, "--data-dir", keys})
 	}
-	t.Setenv("WEIR_KAFKA_PARTITIONS", "4")
-	t.Setenv("WEIR_KAFKA_REPLICATION", "1")
-	for _, args := range s.args {
-		s.running = append(s.running, startWeir(t, args...))
+	config := settings(t, "kafka: {partitions: 4, replication: 1}\n")
+	for i := range s.args {
+		s.args[i] = append(s.args[i], config...)
+		s.running = append(s.running, startWeir(t, s.args[i]...))
 	}
 	return s
 }
 
 // TestStagesApart runs every stage alone, against addresses, and kills them in turn while data flows.
 func TestStagesApart(t *testing.T) {
+	t.Parallel()
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 25_000 })
 	s := startStages(t)
 	at := 0

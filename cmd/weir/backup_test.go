@@ -12,6 +12,7 @@ import (
 
 // TestARestoredStoreCountsWhatItLacks: the store goes back to a time when only half was counted, while the log and its positions are at the end.
 func TestARestoredStoreCountsWhatItLacks(t *testing.T) {
+	t.Parallel()
 	half, _ := generate(t, "nezha", func(c *recording.Config) { c.Calls = 3_000 })
 	other, _ := generate(t, "nezha", func(c *recording.Config) { c.Calls, c.Seed = 4_000, 99 })
 	dir, backup := t.TempDir(), filepath.Join(t.TempDir(), "monday")

@@ -12,8 +12,8 @@ import (
 
 // TestFullDisk fills the disk while data flows: weir says so, waits, and goes on when there is room; nothing is lost or counted twice.
 func TestFullDisk(t *testing.T) {
-	t.Setenv("WEIR_BROKER_MIN_FREE_MIB", "0") // the disk shall be full, not nearly so
-	t.Setenv("WEIR_CLICKHOUSE_MIN_FREE_MIB", "0")
+	t.Parallel()
+	config := settings(t, "broker: {min_free_mib: 0}\nclickhouse: {min_free_mib: 0}\n") // the disk shall be full, not nearly so
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 60_000 })
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=6m"); err != nil {
@@ -25,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	dir, address := filepath.Join(disk, "data"), freePort(t)
-	p := startWeir(t, "up", "--data-dir", dir, "--grpc", address, "--http", freePort(t))
+	p := startWeir(t, append([]string{"up", "--data-dir", dir, "--grpc", address, "--http", freePort(t)}, config...)...)
 	at := running(t, dir)
 	sent := make(chan error, 1)
 	go func() { sent <- sendAll(t, t.Context(), address, path, func(int) {}) }()

@@ -11,6 +11,7 @@ import (
 // TestLastWeekBesideLive sends what happened last week while what happens now comes in, with hosts whose clocks are wrong and rows that come
 // late in both: each counts in its own windows, and the past holds nothing up.
 func TestLastWeekBesideLive(t *testing.T) {
+	t.Parallel()
 	const minutes = 10
 	now := time.Now().UTC().Truncate(time.Minute)
 	if now.Add(minutes*time.Minute).Day() != now.Day() { // a recording of this form ends with its day

@@ -104,6 +104,7 @@ func checkSummary(t *testing.T, got summary, truth recording.Truth) {
 }
 
 func TestReplayIsExact(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, format string
 		mutations    []recording.Mutation
@@ -138,6 +139,7 @@ func shared() string {
 
 // TestRealDaysAreExact replays the real recordings where they are.
 func TestRealDaysAreExact(t *testing.T) {
+	t.Parallel()
 	days, err := filepath.Glob(filepath.Join(shared(), "data/nezha-rca/*/trace"))
 	if err != nil || len(days) == 0 {
 		t.Skip("no real recordings in " + shared() + " (set WEIR_SHARED)")
@@ -180,6 +182,7 @@ func everything() []recording.Mutation {
 }
 
 func TestReplayOnceOnly(t *testing.T) {
+	t.Parallel()
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 2_000 })
 	dir := t.TempDir()
 	replay(t, dir, "nezha", path)

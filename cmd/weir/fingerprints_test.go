@@ -18,6 +18,7 @@ const (
 
 // TestTwoCountsOfOneLogAreIdentical counts a log a second time: by another group, with a flush for every message, killed in the middle.
 func TestTwoCountsOfOneLogAreIdentical(t *testing.T) {
+	t.Parallel()
 	path, _ := generate(t, "nezha", func(c *recording.Config) { c.Calls = 4_000 })
 	mutated := t.TempDir()
 	if _, err := recording.Mutate(path, mutated, 5, everything()...); err != nil {
@@ -32,12 +33,13 @@ func TestTwoCountsOfOneLogAreIdentical(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(second, "broker"), os.DirFS(filepath.Join(first, "broker"))); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("WEIR_KAFKA_GROUP", "second")
-	t.Setenv("WEIR_FEATURES_MAX_ROWS", "1")
-	t.Setenv("WEIR_FEATURES_FLUSH_INTERVAL", "10ms")
+	config := settings(t, "kafka: {group: second}\nfeatures: {max_rows: 1, flush_interval: 10ms}\n")
+	up := func() *process {
+		return startWeir(t, append([]string{"up", "--data-dir", second, "--grpc", freePort(t), "--http", freePort(t)}, config...)...)
+	}
 	middle := 0
 	for seen := 0; middle < 2; {
-		p := startWeir(t, "up", "--data-dir", second, "--grpc", freePort(t), "--http", freePort(t))
+		p := up()
 		running(t, second)
 		before := seen
 		await(t, "more calls", func() bool {
@@ -49,7 +51,7 @@ func TestTwoCountsOfOneLogAreIdentical(t *testing.T) {
 			t.Fatalf("all calls were counted before kill %d: the recording is too short", middle)
 		}
 	}
-	startWeir(t, "up", "--data-dir", second, "--grpc", freePort(t), "--http", freePort(t))
+	up()
 	running(t, second)
 	await(t, "the last call", func() bool { return query(t, second, sum)[0][0] == all })
 	await(t, "the same fingerprints", func() bool { return reflect.DeepEqual(query(t, second, fingerprints), want) })

@@ -46,6 +46,16 @@ func runWeir(t testing.TB, want int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
+// settings are the flags that read a configuration of its own: unlike the environment, it is no other test's.
+func settings(t testing.TB, yaml string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--config", file}
+}
+
 // process is a weir that runs in the background.
 type process struct {
 	cmd    *exec.Cmd
@@ -121,7 +131,7 @@ func childrenOf(pid int) []int {
 // await calls check until it is true.
 func await(t testing.TB, what string, check func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !check() {

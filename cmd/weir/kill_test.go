@@ -34,6 +34,7 @@ func acknowledged(dir string) int {
 
 // TestKilledReplayResumes kills a replay and everything it started, again and again at random points of its progress.
 func TestKilledReplayResumes(t *testing.T) {
+	t.Parallel()
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 20_000 })
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -123,6 +124,7 @@ func settle(t *testing.T, p *process, dir, path string) {
 
 // TestKilledUpGoesOn kills the whole of `weir up` while senders send.
 func TestKilledUpGoesOn(t *testing.T) {
+	t.Parallel()
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 25_000 })
 	dir, address := t.TempDir(), freePort(t)
 	args := []string{"up", "--data-dir", dir, "--grpc", address, "--http", freePort(t)}
@@ -139,6 +141,7 @@ func TestKilledUpGoesOn(t *testing.T) {
 
 // TestKilledEngineComesBack kills the ClickHouse child alone while data flows.
 func TestKilledEngineComesBack(t *testing.T) {
+	t.Parallel()
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 25_000 })
 	dir, address := t.TempDir(), freePort(t)
 	p := startWeir(t, "up", "--data-dir", dir, "--grpc", address, "--http", freePort(t))

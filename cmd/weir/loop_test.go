@@ -68,10 +68,11 @@ func shop(t *testing.T, more ...string) (recording, manifests string) {
 // TestKilledLoopDecidesTheSame kills everything again and again while a recording runs through it: what is decided, reported and published
 // in the end is what an undisturbed run says, each once.
 func TestKilledLoopDecidesTheSame(t *testing.T) {
+	t.Parallel()
 	recording, manifests := shop(t)
 	calm := t.TempDir()
-	args := []string{"replay", "--format", "otlp-json", "--senders", "1", "--data-dir"}
-	t.Setenv("WEIR_ACTUATOR_MANIFESTS", manifests)
+	config := settings(t, "actuator: {manifests: "+manifests+"}\n")
+	args := slices.Concat([]string{"replay", "--format", "otlp-json", "--senders", "1"}, config, []string{"--data-dir"})
 	runWeir(t, 0, append(args, calm, recording)...)
 
 	dir := t.TempDir()
@@ -94,7 +95,7 @@ func TestKilledLoopDecidesTheSame(t *testing.T) {
 	runWeir(t, 0, slices.Concat(args, []string{dir, recording}, resume)...)
 	differ(t, said(t, dir), said(t, calm))
 
-	up := startWeir(t, "up", "--data-dir", dir, "--grpc", freePort(t), "--http", freePort(t))
+	up := startWeir(t, append([]string{"up", "--data-dir", dir, "--grpc", freePort(t), "--http", freePort(t)}, config...)...)
 	k := kafkaOf(t, running(t, dir).Kafka)
 	for topic, sql := range map[string]string{
 		wire.TopicAlerts:    "SELECT concat(finding_id, '.', toString(revision)) FROM finding_revisions ORDER BY 1",
@@ -258,6 +259,7 @@ func send(t *testing.T, k *kafka.Client, r ingest.Record) {
 
 // TestTheDemosIdsWorkAfterwards runs a short demo twice and asks for what it printed.
 func TestTheDemosIdsWorkAfterwards(t *testing.T) {
+	t.Parallel()
 	scenario := filepath.Join(t.TempDir(), "short.yaml")
 	text := "seed: 5\nstart: 2026-03-03T08:00:00Z\nlength: 3h\nevents: []\nfaults:\n  - {kind: errors, service: catalog, version: v2, from: -20m, size: 0.4}\n"
 	if err := os.WriteFile(scenario, []byte(text), 0o644); err != nil {
@@ -302,6 +304,7 @@ func TestTheDemosIdsWorkAfterwards(t *testing.T) {
 
 // TestForecastsBeatTheNaiveOnes sends recorded series through the front door, and scores what is stored against what was counted.
 func TestForecastsBeatTheNaiveOnes(t *testing.T) {
+	t.Parallel()
 	for name, length := range map[string]string{"http-nasa-wc98/nasa": "100h", "crane-metrics/input14": "60h"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			series := filepath.Join(shared(), "data", name+".csv.gz")

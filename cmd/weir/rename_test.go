@@ -13,6 +13,7 @@ import (
 // TestKillOnTheEnginesRename kills the engine at the very call that moves a finished part into place: the moment at which deduplication
 // tokens lose data (docs/adr/001).
 func TestKillOnTheEnginesRename(t *testing.T) {
+	t.Parallel()
 	path, truth := generate(t, "nezha", func(c *recording.Config) { c.Calls = 25_000 })
 	dir, address := t.TempDir(), freePort(t)
 	p := startWeir(t, "up", "--data-dir", dir, "--grpc", address, "--http", freePort(t))
