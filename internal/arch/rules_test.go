@@ -54,7 +54,7 @@ func pureCores() []string {
 		"forecast/naive", "forecast/smoothing", "forecast/backtest", "forecast/capacity", "forecast/plan",
 		"detect/residual", "detect/lifecycle", "detect/shift",
 		"actuator/arbiter", "actuator/guard", "actuator/render", "actuator/cluster", "actuator/report",
-		"internal/size",
+		"internal/size", "internal/redact", "internal/doctor", "internal/strict",
 		"lab/spec", "lab/loopback", "lab/dial",
 	}
 }
