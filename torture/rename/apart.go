@@ -14,7 +14,7 @@ import (
 )
 
 // variable is the environment variable that tells a process to be a tracer, and of what.
-const variable = "WEIR_TORTURE_RENAME"
+const variable = "TORTURE_RENAME"
 
 // order is what a tracer is told, and answer what it says, both as JSON.
 type order struct {

@@ -10,6 +10,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/weirmesh/weir/ingest/recording"
@@ -66,6 +68,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// clusterDir is the folder of all data and logs within Config.Dir.
+const clusterDir = "cluster"
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 func (c Config) validate() error {
 	switch {
 	case c.Weir == "" || c.Dir == "":
@@ -75,6 +85,8 @@ func (c Config) validate() error {
 	case c.Kills < 0 || c.Senders < 1 || c.Partitions < 1 || c.Collectors < 1 || c.Features < 1 || c.Apache < 0 || c.Away < 0:
 		return fmt.Errorf("%w: counts and times must not be negative, and of senders, partitions, collectors and features workers "+
 			"at least 1 is needed", ErrConfig)
+	case exists(filepath.Join(c.Dir, clusterDir)):
+		return fmt.Errorf("%w: %s holds the data of an earlier run: name another folder, or remove it", ErrConfig, c.Dir)
 	case c.Apache == 1:
 		return fmt.Errorf("%w: with one node of Apache Kafka nothing is left while it is killed: take 2", ErrConfig)
 	}

@@ -82,7 +82,7 @@ type runner struct {
 // newRunner starts the cluster.
 func newRunner(ctx context.Context, cfg Config, of load, h *history) (*runner, error) {
 	layout := parts.Layout{
-		Binary: cfg.Weir, Dir: filepath.Join(cfg.Dir, "cluster"), Collectors: cfg.Collectors, Features: cfg.Features,
+		Binary: cfg.Weir, Dir: filepath.Join(cfg.Dir, clusterDir), Collectors: cfg.Collectors, Features: cfg.Features,
 		Apache: cfg.Apache, Home: cfg.Home, Partitions: cfg.Partitions,
 	}
 	if cfg.Disks {

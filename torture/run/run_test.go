@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestShort is the short form of `make torture`. WEIR_TORTURE_SEED sets another seed.
+// TestShort is the short form of `make torture`. TORTURE_SEED sets another seed.
 func TestShort(t *testing.T) {
 	bin, err := parts.Find()
 	if err != nil || os.Getenv("WEIR_CHDB_LIBRARY") == "" {
@@ -31,13 +32,16 @@ func TestShort(t *testing.T) {
 	cfg := run.Config{
 		Seed: 1, Calls: 200_000, Kills: 10, Weir: bin, Dir: t.TempDir(), Away: 3 * time.Second, Short: true, Disks: os.Getuid() == 0,
 	}
-	if text := os.Getenv("WEIR_TORTURE_SEED"); text != "" {
+	if text := os.Getenv("TORTURE_SEED"); text != "" {
 		if cfg.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
 	report, err := run.Run(t.Context(), cfg)
-	if err := errors.Join(err, report.Err()); err != nil {
+	if err != nil {
+		t.Fatalf("seed %d: %v\n%s", cfg.Seed, err, tails(cfg.Dir))
+	}
+	if err := report.Err(); err != nil {
 		t.Fatalf("seed %d: %v\n%s", cfg.Seed, err, report)
 	}
 	t.Logf("%s", report)
@@ -48,6 +52,17 @@ func TestShort(t *testing.T) {
 	if begins != 20 || int64(acks) != report.Requests {
 		t.Errorf("the history has %d harms and %d acknowledgements of %d", begins, acks, report.Requests)
 	}
+}
+
+// tails are the ends of the logs of all parts.
+func tails(dir string) (out string) {
+	logs, _ := filepath.Glob(filepath.Join(dir, "cluster", "*.log"))
+	for _, log := range logs {
+		if text, err := os.ReadFile(log); err == nil {
+			out += fmt.Sprintf("%s:\n%s\n", filepath.Base(log), text[max(0, len(text)-2000):])
+		}
+	}
+	return out
 }
 
 // history counts the harms that began and the requests that were acknowledged.
