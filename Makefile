@@ -32,13 +32,13 @@ export WEIR_CHDB_LIBRARY ?= $(CHDB)
 export WEIR_BIN ?= $(CURDIR)/bin/weir
 
 # Apache Kafka, for tests and the torture: its jars. APACHE_KAFKA_JARS is a folder that holds them.
-KAFKA      := $(CACHE)/kafka/$(KAFKA_VERSION)
-export APACHE_KAFKA_JARS ?= $(KAFKA)
+KAFKA_DIR  := $(CACHE)/kafka/$(KAFKA_VERSION)
+export APACHE_KAFKA_JARS ?= $(KAFKA_DIR)
 
 LINT       := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build rules clickhouse kafka demo lab lab-tools lab-build e2e seeds notebooks test race fuzz lint bench cover generate clean tidy-check
+.PHONY: help build rules clickhouse kafka demo lab lab-tools lab-build e2e torture torture-mixed torture-build seeds notebooks test race fuzz lint bench cover generate clean tidy-check
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,16 +62,16 @@ $(CHDB):
 	rm -rf '$(CHDB_DIR)'
 	mv '$(CHDB_DIR).part' '$(CHDB_DIR)'
 
-kafka: $(KAFKA) ## fetch Apache Kafka for the tests that use it (45 MB, once; needs Java 17 and Maven)
+kafka: $(KAFKA_DIR) ## fetch Apache Kafka for the tests that use it (45 MB, once; needs Java 17 and Maven)
 
-$(KAFKA): torture/apache/pom.xml
+$(KAFKA_DIR): torture/apache/pom.xml
 	@command -v mvn >/dev/null || { echo 'make: mvn is missing; it fetches Apache Kafka: install Maven and Java 17, or set APACHE_KAFKA_JARS to a folder with its jars' >&2; exit 1; }
-	rm -rf '$(KAFKA).part'
-	mvn -q -B -f torture/apache/pom.xml -Dkafka.version='$(KAFKA_VERSION)' -DincludeScope=runtime -DoutputDirectory='$(KAFKA).part' dependency:copy-dependencies
-	test -s '$(KAFKA).part/kafka_2.13-$(KAFKA_VERSION).jar'
-	rm -rf '$(KAFKA)'
-	mv '$(KAFKA).part' '$(KAFKA)'
-	@touch '$(KAFKA)'
+	rm -rf '$(KAFKA_DIR).part'
+	mvn -q -B -f torture/apache/pom.xml -Dkafka.version='$(KAFKA_VERSION)' -DincludeScope=runtime -DoutputDirectory='$(KAFKA_DIR).part' dependency:copy-dependencies
+	test -s '$(KAFKA_DIR).part/kafka_2.13-$(KAFKA_VERSION).jar'
+	rm -rf '$(KAFKA_DIR)'
+	mv '$(KAFKA_DIR).part' '$(KAFKA_DIR)'
+	@touch '$(KAFKA_DIR)'
 
 # Starts from nothing each time; what it leaves in .cache/demo can be asked afterwards. SEED=7 shows another mesh, another day.
 demo: build clickhouse ## watch Weir at work on a simulated mesh, in about a minute (SEED=1)
@@ -91,6 +91,28 @@ lab-build: build
 # E2E=weights runs one part; WEIR_LAB_E2E_KEEP=1 leaves the lab running.
 e2e: lab-tools lab-build clickhouse ## the lab against Weir: every fault, weights, kills; under 15 minutes (E2E=part)
 	WEIR_LAB_E2E=1 $(GO) test -count 1 -v -timeout 25m -run 'TestE2E/$(E2E)' ./lab/e2e
+
+torture-build: build
+	$(GO) build $(BUILDFLAGS) -o bin/weir-torture ./cmd/weir-torture
+
+# On the embedded broker, then on Apache Kafka; KAFKA=embedded or KAFKA=apache runs one of them. CALLS and KILLS hold for what runs.
+# What it leaves when something is wrong is in .cache/torture; see docs/torture.md.
+torture: torture-build clickhouse ## hurt everything while it counts, and compare (SEED CALLS KILLS KAFKA), some half an hour
+	@rm -rf '$(CACHE)'/torture/*-'$(SEED)'
+	@[ '$(KAFKA)' = apache ] || bin/weir-torture --seed '$(SEED)' --calls '$(or $(CALLS),5000000)' --kills '$(or $(KILLS),100)' \
+		--out '$(CACHE)/torture/embedded-$(SEED)'
+	@[ '$(KAFKA)' = embedded ] || { $(MAKE) --no-print-directory KAFKA= kafka && bin/weir-torture --seed '$(SEED)' --kafka apache \
+		--calls '$(or $(CALLS),1000000)' --kills '$(or $(KILLS),20)' --out '$(CACHE)/torture/apache-$(SEED)'; }
+
+# Another version's binary, built from what git holds of it.
+torture-mixed: torture-build clickhouse ## the same with two versions side by side (PREVIOUS=git ref, SEED CALLS KILLS)
+	@[ -n '$(PREVIOUS)' ] || { echo 'make: say which version to mix in: make torture-mixed PREVIOUS=v1.0' >&2; exit 1; }
+	@rm -rf '$(CACHE)/previous' '$(CACHE)/torture/mixed-$(SEED)' && mkdir -p '$(CACHE)/previous'
+	@git archive '$(PREVIOUS)' | tar -x -C '$(CACHE)/previous'
+	cd '$(CACHE)/previous' && $(GO) build -trimpath -ldflags '-X main.version=$(PREVIOUS)' -o weir ./cmd/weir
+	@ln -sfn '$(abspath $(WEIR_CHDB_LIBRARY))' '$(CACHE)/previous/libchdb.so'
+	bin/weir-torture --seed '$(SEED)' --calls '$(or $(CALLS),1000000)' --kills '$(or $(KILLS),30)' --previous '$(CACHE)/previous/weir' \
+		--out '$(CACHE)/torture/mixed-$(SEED)'
 
 # Every seed through the whole loop: that the fault is found and that a healthy mesh stays quiet. Some ten minutes.
 seeds: build clickhouse ## five seeds with a fault and five without, through the whole loop

@@ -34,3 +34,12 @@ func unmount(dir string) error {
 }
 
 func size(mib int) string { return fmt.Sprintf("size=%dm", mib) }
+
+// usedMiB is how much of a disk is in use, rounded up.
+func usedMiB(dir string) (int, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("look at the disk on %s: %w", dir, err)
+	}
+	return int((int64(s.Blocks-s.Bfree)*s.Bsize + 1<<20 - 1) >> 20), nil
+}

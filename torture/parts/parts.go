@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -37,6 +38,7 @@ type Cluster struct {
 	parts      map[string]*part
 	links      map[string]*proxy.Proxy
 	disks      map[string]string // where tmpfs is mounted, by part
+	keep       bool              // what is on the disks
 	otlp       []string
 	kafka      []string
 	clickhouse string
@@ -222,6 +224,9 @@ func (c *Cluster) Close() error {
 		errs = append(errs, link.Close())
 	}
 	for name, dir := range c.disks {
+		if c.keep {
+			errs = append(errs, os.CopyFS(dir+".kept", os.DirFS(dir)))
+		}
 		errs = append(errs, unmount(dir))
 		delete(c.disks, name)
 	}
