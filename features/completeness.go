@@ -18,6 +18,11 @@ const (
 	longEvery = 12
 	// usualLook is how much further back is read, so that it is known what was usual.
 	usualLook = (complete.BaselineWindows + 2) * 10 * time.Second
+	// servedLook is how far back proxies are compared, between two long looks, and servedBefore where in longEvery times; once in servedLong
+	// times it is as far as all else.
+	servedLook   = 5 * time.Minute
+	servedBefore = longEvery / 2
+	servedLong   = 5
 )
 
 // checker looks for missing telemetry. It runs where partition 0 of weir.calls is, and so in one worker of all.
@@ -43,19 +48,27 @@ func (r *run) look(ctx context.Context) {
 	if c.times%longEvery == 0 {
 		look = longLook
 	}
+	if r.found(ctx, func(ctx context.Context) ([]schemas.Gap, error) { return c.find(ctx, now, look) }) {
+		if c.times%longEvery == servedBefore {
+			r.found(ctx, func(ctx context.Context) ([]schemas.Gap, error) { return c.untold(ctx, now) })
+		}
+		c.times++
+	}
+	c.next = r.parts.Now().Add(r.cfg.CheckInterval)
+}
+
+// found writes the gaps that find returns, and reports whether it could.
+func (r *run) found(ctx context.Context, find func(context.Context) ([]schemas.Gap, error)) bool {
 	limit, cancel := context.WithTimeout(ctx, r.cfg.CheckInterval)
 	defer cancel()
-	gaps, err := c.find(limit, now, look)
+	gaps, err := find(limit)
 	if err == nil && len(gaps) > 0 {
 		err = r.parts.Store.Write(limit, store.Flush{Gaps: gaps})
 	}
 	if err != nil && ctx.Err() == nil {
 		r.parts.Logger.Warn("Completeness was not checked, it will be again", "error", err)
 	}
-	if err == nil {
-		c.times++
-	}
-	c.next = r.parts.Now().Add(r.cfg.CheckInterval)
+	return err == nil
 }
 
 // checks reports whether this worker is the one that checks, and has counted what it has read: before, rows are late and not missing.
@@ -96,5 +109,23 @@ func (c *checker) find(ctx context.Context, now time.Time, look time.Duration) (
 	return complete.Find(complete.Input{
 		Now: now.UnixNano(), From: from.UnixNano(), To: now.UnixNano(), Heartbeats: beats,
 		Written: told.Written, Counted: told.Counted, Totals: told.Totals, Called: told.Called, Known: told.Gaps,
+	}), nil
+}
+
+// untold reads what proxies have served and compares it with what was counted.
+func (c *checker) untold(ctx context.Context, now time.Time) ([]schemas.Gap, error) {
+	look := servedLook
+	if c.times/longEvery%servedLong == 0 {
+		look = longLook
+	}
+	q := store.ServedQuery{
+		From: now.Add(-look).Truncate(time.Minute), To: now, Metrics: complete.ServedMetrics(), Attributes: complete.Inbound(),
+	}
+	told, err := c.reader.Served(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("compare with proxies: %w", err)
+	}
+	return complete.Untold(complete.Served{
+		Now: now.UnixNano(), From: q.From.UnixNano(), To: q.To.UnixNano(), Totals: told.Totals, Calls: told.Calls, Known: told.Gaps,
 	}), nil
 }

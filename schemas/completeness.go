@@ -76,6 +76,15 @@ type RunningTotal struct {
 	Value  float64
 }
 
+// InstanceCalls is what was counted of the calls to one instance in a window of ten seconds, those that were rejected before it among them.
+type InstanceCalls struct {
+	From     Origin  // as Origin.Sender; Instance may be empty, where only callers told of the calls
+	Window   int64   // start, Unix ns
+	Calls    float64 // sum of weights
+	Observed uint64  // records of calls
+	InFlight float64 // mean number of calls under way, of those that ended in the window
+}
+
 // CalledWindow says what was counted of the calls to a workload in a window of ten seconds.
 type CalledWindow struct {
 	To     Workload // without version and region

@@ -83,7 +83,7 @@ func (t Table) String() string {
 type Gap struct {
 	From, To int64   // Unix ns
 	Scope    string  // Everyone, or Workload.Scope
-	Hop      string  // where it went missing: source, collector, kafka, ingest
+	Hop      string  // where it went missing: proxy, source, collector, kafka, ingest
 	Kind     GapKind // why
 	Source   string  // the source that shows it: a partition, a collector; "" = those whom the scope names
 	Share    float64 // part of the scope's telemetry that is missing, 0..1
@@ -107,4 +107,6 @@ const (
 	GapLost GapKind = "lost_on_the_way"
 	// GapSourceSilent: a workload says nothing while its callers call it.
 	GapSourceSilent GapKind = "source_silent"
+	// GapProxyCountedMore: a workload's own proxies count more requests served than anybody told of.
+	GapProxyCountedMore GapKind = "proxy_counted_more"
 )

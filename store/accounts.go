@@ -28,10 +28,26 @@ type AccountsQuery struct {
 	Before []time.Time
 }
 
+// Served is what proxies tell of the requests that they served, and what was counted of them.
+type Served struct {
+	Totals []schemas.RunningTotal  // of each minute and total the first sample, the largest and the last
+	Calls  []schemas.InstanceCalls // of workloads with such totals, each instance and window once
+	Gaps   []schemas.Gap           // of any kind
+}
+
+// ServedQuery asks for Served. Windows are those of ten seconds that start in the range.
+type ServedQuery struct {
+	From, To   time.Time // windows, times of samples, and beginnings of gaps
+	Metrics    []string  // names without attributes and with underscores for dots
+	Attributes []string  // one of these is in the attributes of each metric
+}
+
 // Accountant reads accounts.
 type Accountant interface {
 	// Heartbeats returns every collector that was heard since a time.
 	Heartbeats(ctx context.Context, since time.Time) ([]schemas.Heartbeat, error)
 	// Accounts returns what a query asks for, in no particular order.
 	Accounts(ctx context.Context, q AccountsQuery) (Accounts, error)
+	// Served returns what a query asks for, in no particular order.
+	Served(ctx context.Context, q ServedQuery) (Served, error)
 }

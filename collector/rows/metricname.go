@@ -14,7 +14,7 @@ func KeptAttributes() []string {
 		"envoy.cluster_name", "envoy.http_conn_manager_prefix", "envoy.response_code", "envoy.response_code_class",
 		"error.type", "http_conn_manager_prefix", "jvm.buffer.pool.name", "jvm.memory.pool.name",
 		"jvm.memory.type", "jvm.thread.state", "k8s.container.name", "messaging.consumer.group.name", "messaging.destination.name",
-		"messaging.destination.partition.id", "pool.name", "response_code", "response_code_class",
+		"messaging.destination.partition.id", "pool.name", "reporter", "response_code", "response_code_class",
 		"state", "system.memory.state",
 	}
 }

@@ -73,7 +73,13 @@ type key struct {
 func keyOf(g schemas.Gap) key { return key{g.From, g.To, g.Scope, g.Hop, g.Source, g.Kind} }
 
 // changes is what has to be written so that what is stored says what was found.
-func (t *tallies) changes(found, known []schemas.Gap) (out []schemas.Gap) {
+func (t *tallies) changes(found, known []schemas.Gap) []schemas.Gap {
+	return changed(found, known, t.turnedUp)
+}
+
+// changed is what has to be written so that what is stored, known, says what was found; turnedUp reports whether a gap that was not found
+// again is none.
+func changed(found, known []schemas.Gap, turnedUp func(schemas.Gap) bool) (out []schemas.Gap) {
 	before := map[key]schemas.Gap{}
 	for _, g := range known {
 		before[keyOf(g)] = g
@@ -86,7 +92,7 @@ func (t *tallies) changes(found, known []schemas.Gap) (out []schemas.Gap) {
 		}
 	}
 	for _, g := range before {
-		if g.Share > 0 && t.turnedUp(g) {
+		if g.Share > 0 && turnedUp(g) {
 			g.Share, g.Records, g.Detail = 0, 0, "what was missing has come"
 			out = append(out, g)
 		}

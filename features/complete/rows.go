@@ -83,16 +83,23 @@ type rise struct {
 	by       float64
 }
 
-// rises of running totals. A total that falls began anew.
-func rises(all []schemas.RunningTotal) map[schemas.RunningTotal][]rise {
-	series := map[schemas.RunningTotal][]schemas.RunningTotal{}
+// series puts running totals in order of time, each by itself.
+func series(all []schemas.RunningTotal) map[schemas.RunningTotal][]schemas.RunningTotal {
+	out := map[schemas.RunningTotal][]schemas.RunningTotal{}
 	for _, s := range all {
 		k := schemas.RunningTotal{From: s.From, Metric: s.Metric}
-		series[k] = append(series[k], s)
+		out[k] = append(out[k], s)
 	}
-	out := map[schemas.RunningTotal][]rise{}
-	for k, samples := range series {
+	for _, samples := range out {
 		slices.SortFunc(samples, func(a, b schemas.RunningTotal) int { return cmp.Compare(a.Time, b.Time) })
+	}
+	return out
+}
+
+// rises of running totals. A total that falls began anew.
+func rises(all []schemas.RunningTotal) map[schemas.RunningTotal][]rise {
+	out := map[schemas.RunningTotal][]rise{}
+	for k, samples := range series(all) {
 		for i := 1; i < len(samples); i++ {
 			r := rise{samples[i-1].Time, samples[i].Time, samples[i].Value - samples[i-1].Value}
 			if r.by < 0 {

@@ -135,13 +135,18 @@ func (c *Client) called(ctx context.Context, from, to time.Time) ([]schemas.Call
 	})
 }
 
+// gaps returns the gaps of some kinds that begin in a range; no kinds are all kinds.
 func (c *Client) gaps(ctx context.Context, kinds []schemas.GapKind, from, to time.Time) ([]schemas.Gap, error) {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
 		names[i] = string(k)
 	}
+	which := "1"
+	if len(kinds) > 0 {
+		which = fmt.Sprintf("kind IN (%s)", quoteAll(names))
+	}
 	sql := fmt.Sprintf("SELECT `from`, `to`, scope, hop, kind, source, share, records, detail FROM weir.gaps FINAL "+
-		"WHERE kind IN (%s) AND `from` >= %s AND `from` < %s", quoteAll(names), instant(from), instant(to))
+		"WHERE (%s) AND `from` >= %s AND `from` < %s", which, instant(from), instant(to))
 	return read(ctx, c, nil, sql, func(rows driver.Rows) (g schemas.Gap, err error) {
 		var begin, end time.Time
 		var kind string
