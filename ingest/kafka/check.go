@@ -104,7 +104,7 @@ func (c *Client) ask(ctx context.Context, req protocol.Message) (protocol.Messag
 		if err == nil {
 			return m, nil
 		}
-		errs = append(errs, c.explain("the cluster", err))
+		errs = append(errs, c.explain("the cluster", c.dialer.explainSilence(ctx, address, err)))
 	}
 	return nil, errors.Join(errs...)
 }

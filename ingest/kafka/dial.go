@@ -66,6 +66,9 @@ func (d *dialer) introduce(ctx context.Context, conn net.Conn, address string) (
 	if secure != nil {
 		client := tls.Client(conn, secure)
 		if err := client.HandshakeContext(ctx); err != nil {
+			if hungUp(err) && d.plainPort(ctx, address) {
+				return nil, nil, d.refuseTLS(address, err)
+			}
 			return nil, nil, d.explainTLS(address, err)
 		}
 		conn = client

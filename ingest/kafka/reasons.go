@@ -33,6 +33,17 @@ func IsRefused(err error) bool {
 	return errors.As(err, &r)
 }
 
+// explained is an error that says already what a person needs, but may pass by itself.
+type explained struct{ err error }
+
+func (e explained) Error() string { return e.err.Error() }
+func (e explained) Unwrap() error { return e.err }
+
+func isExplained(err error) bool {
+	var e explained
+	return IsRefused(err) || errors.As(err, &e)
+}
+
 // explainTLS says why a TLS handshake failed.
 func (d *dialer) explainTLS(address string, err error) error {
 	var (
@@ -49,12 +60,16 @@ func (d *dialer) explainTLS(address string, err error) error {
 	case errors.As(err, &name):
 		return refuse(err, "the certificate of Kafka at %s is for another host: use a name that it lists in kafka.addresses and advertised.listeners, or have it name this one", address)
 	case errors.As(err, &record):
-		return refuse(err, "the broker at %s does not speak TLS on this port: use its TLS port, or set kafka.tls to false", address)
+		return d.refuseTLS(address, err)
 	case hungUp(err), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the broker at %s does not go on with the TLS handshake (is it restarting? or a port without TLS: use its TLS port, or set kafka.tls to false): %w",
-			address, err)
+		return explained{fmt.Errorf("the broker at %s does not go on with the TLS handshake (is it restarting? or a port without TLS: use its TLS port, or set kafka.tls to false): %w",
+			address, err)}
 	}
 	return d.explainAlert(address, err)
+}
+
+func (d *dialer) refuseTLS(address string, err error) error {
+	return refuse(err, "the broker at %s does not speak TLS on this port: use its TLS port, or set kafka.tls to false", address)
 }
 
 // explainAlert says what a broker did not like in a TLS handshake. With TLS 1.3 that comes with the first answer.
@@ -78,11 +93,11 @@ func (d *dialer) explainHello(address string, err error) error {
 	case strings.Contains(err.Error(), "expecting TLS"):
 		return refuse(err, "the broker at %s speaks TLS on this port: set kafka.tls, or use its plain port", address)
 	case hungUp(err) && !d.security.TLS:
-		return fmt.Errorf("the broker at %s hung up at the first word (is it restarting? or a port with TLS: set kafka.tls, or use its plain port): %w", address, err)
+		return explained{fmt.Errorf("the broker at %s hung up at the first word (is it restarting? or a port with TLS: set kafka.tls, or use its plain port): %w", address, err)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the broker at %s does not answer (does something else listen there?): %w", address, err)
+		return explained{fmt.Errorf("the broker at %s does not answer (does something else listen there?): %w", address, err)}
 	}
-	return fmt.Errorf("the broker at %s does not answer: %w", address, err)
+	return explained{fmt.Errorf("the broker at %s does not answer: %w", address, err)}
 }
 
 // explainMechanism says why a broker does not want to hear the user in this way.
@@ -114,7 +129,7 @@ func hungUp(err error) bool {
 func (c *Client) explain(what string, err error) error {
 	var op *net.OpError
 	switch {
-	case err == nil, IsRefused(err):
+	case err == nil, isExplained(err):
 		return err
 	case errors.Is(err, kafka.TopicAuthorizationFailed), errors.Is(err, kafka.GroupAuthorizationFailed):
 		return refuse(err, "%s may not use %s: `weir topics acls` prints the rights that each stage needs", c.who(), what)

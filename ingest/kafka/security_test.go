@@ -3,6 +3,8 @@ package kafka_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +81,6 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		change(&base)
 		return base
 	}
-	tlsOnly := kafka.Security{TLS: true, CAFile: s.good.CAFile}
 	other := newAuthority(t)
 	for _, tt := range []struct {
 		name, address string
@@ -94,7 +95,6 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		{"no client certificate", mutual.address, set(mutual.good, func(c *kafka.Security) { c.CertFile, c.KeyFile = "", "" }), "wants a client certificate", true},
 		{"client certificate of somebody else", mutual.address, set(mutual.good, func(c *kafka.Security) { c.CertFile, c.KeyFile = other.client(t) }), "refuses the client certificate", true},
 		{"plain text on a TLS port", s.address, kafka.Security{}, "set kafka.tls", false},
-		{"no user", s.address, tlsOnly, "set kafka.user and kafka.password_file", false},
 		{"wrong user", s.address, set(s.good, func(c *kafka.Security) { c.User = "nobody" }), "refuses the user nobody: wrong user or password", true},
 		{"wrong password", s.address, set(s.good, func(c *kafka.Security) { c.PasswordFile = writeFile(t, "wrong") }), "refuses the user admin: wrong user or password", true},
 		{"wrong plain password", s.address, set(s.good, func(c *kafka.Security) { c.Mechanism, c.PasswordFile = kafka.Plain, writeFile(t, "wrong") }), "wrong user or password", true},
@@ -116,12 +116,70 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 	}
 }
 
+// TestNobodyWhereAUserIsWanted: brokers hang up at a question of nobody. The check asks why, other requests say what it can be.
+func TestNobodyWhereAUserIsWanted(t *testing.T) {
+	s := newSecured(t, nil)
+	c := newClient(t, kafka.Config{Addresses: []string{s.address}, Security: kafka.Security{TLS: true, CAFile: s.good.CAFile}})
+	if err := c.Check(t.Context()); !kafka.IsRefused(err) || !strings.Contains(err.Error(), "kafka.mechanism to one of plain, scram-sha-256, scram-sha-512") {
+		t.Errorf("check: %v", err)
+	}
+	if err := clusterID(t, c); err == nil || kafka.IsRefused(err) || !strings.Contains(err.Error(), "set kafka.user and kafka.password_file") {
+		t.Errorf("request: %v", err)
+	}
+}
+
+// TestTLSOnAPlainPort: a broker that keeps silent may be starting; one that hangs up is asked in plain text.
 func TestTLSOnAPlainPort(t *testing.T) {
 	cluster, _ := newCluster(t)
-	c := newClient(t, kafka.Config{Addresses: cluster.ListenAddrs(), Security: kafka.Security{TLS: true}, Timeout: 200 * time.Millisecond})
-	if err := c.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "set kafka.tls to false") {
-		t.Errorf("error %v", err)
+	for address, refused := range map[string]bool{cluster.ListenAddrs()[0]: false, startHangUp(t, cluster.ListenAddrs()[0]): true} {
+		c := newClient(t, kafka.Config{Addresses: []string{address}, Security: kafka.Security{TLS: true}, Timeout: 200 * time.Millisecond})
+		err := c.Check(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "set kafka.tls to false") || strings.Contains(err.Error(), "kafka.user") {
+			t.Errorf("error %v", err)
+		}
+		if kafka.IsRefused(err) != refused {
+			t.Errorf("refused is %t: %v", !refused, err)
+		}
 	}
+}
+
+// startHangUp forwards connections to a broker, but hangs up where TLS begins, as Apache Kafka does.
+func startHangUp(t *testing.T, broker string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go forwardPlain(in, broker)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func forwardPlain(in net.Conn, broker string) {
+	defer func() { _ = in.Close() }()
+	first := make([]byte, 1)
+	const handshake = 22 // the first byte of TLS
+	if _, err := in.Read(first); err != nil || first[0] == handshake {
+		return
+	}
+	out, err := net.Dial("tcp", broker)
+	if err != nil {
+		return
+	}
+	defer func() { _ = out.Close() }()
+	if _, err := out.Write(first); err != nil {
+		return
+	}
+	go func() { _, _ = io.Copy(in, out) }()
+	_, _ = io.Copy(out, in)
 }
 
 func clusterID(t *testing.T, c *kafka.Client) error {

@@ -25,6 +25,7 @@ type Listener struct {
 	Name       string // capital letters
 	Listen     string // host:port
 	Advertised string // host:port; "" = Listen
+	Security   Security
 }
 
 // Node is one server.
@@ -45,6 +46,14 @@ type Config struct {
 	// the writes, but then one node alone holds what is acknowledged.
 	MinInSync int
 	Nodes     []Node
+	// Users are people and programs with their passwords, for every mechanism. They are made when storage is formatted.
+	Users map[string]string
+	// Supers are principals who may do everything, for example User:admin; everybody else may do what ACLs give them. nil = everybody may
+	// do everything. Whoever comes without a name, over plain text or without a certificate, is User:ANONYMOUS, and may do everything too:
+	// so do the brokers among themselves.
+	Supers []string
+	// Settings are added to server.properties of every node.
+	Settings map[string]string
 }
 
 // ErrNoKafka says that there is nothing to run.
@@ -112,6 +121,7 @@ func (c Config) options() []string {
 // format prepares a node's storage with Kafka's own tool.
 func (c Config) format(ctx context.Context, n Node, id string) error {
 	args := append(c.options(), "kafka.tools.StorageTool", "format", "--ignore-formatted", "--cluster-id", id, "--config", n.properties())
+	args = append(args, c.scram()...)
 	out, err := exec.CommandContext(ctx, c.java(), args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format storage of Kafka node %d (java is %s, 17 or newer is needed): %w\n%s", n.ID, c.java(), err, out)

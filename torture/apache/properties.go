@@ -2,6 +2,8 @@ package apache
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +28,7 @@ func (c Config) text(node int) string {
 		}
 		listeners = append(listeners, l.Name+"://"+l.Listen)
 		advertised = append(advertised, l.Name+"://"+at)
-		protocols = append(protocols, l.Name+":PLAINTEXT")
+		protocols = append(protocols, l.Name+":"+l.Security.protocol())
 	}
 	minInSync := c.MinInSync
 	if minInSync == 0 {
@@ -60,5 +62,9 @@ func (c Config) text(node int) string {
 	set("num.io.threads", 4)
 	set("background.threads", 2)
 	set("log.cleaner.dedupe.buffer.size", 4<<20)
+	c.secure(n, set)
+	for _, key := range slices.Sorted(maps.Keys(c.Settings)) {
+		set(key, c.Settings[key])
+	}
 	return b.String()
 }
