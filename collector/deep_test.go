@@ -1,7 +1,9 @@
 package collector_test
 
 import (
+	"bytes"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -61,6 +63,39 @@ func TestNestedRequestsAreRefused(t *testing.T) {
 		t.Errorf("gRPC: %v", err)
 	}
 	// What comes after it is taken as ever.
+	if _, err := ptraceotlp.NewGRPCClient(c.grpc).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(spans(1, 1000))); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(readSpans(t, cluster, client)); n != 1000 {
+		t.Errorf("%d spans are stored", n)
+	}
+}
+
+// TestRequestsOfTooManyPartsAreRefused: 14 kilobytes of gzip are a request of 7 million empty spans, which takes 2 GB when decoded.
+func TestRequestsOfTooManyPartsAreRefused(t *testing.T) {
+	cluster, client := startKafka(t)
+	c := start(t, cluster, nil)
+	wrap := func(inner []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), inner)
+	}
+	empty := bytes.Repeat([]byte{2<<3 | byte(protowire.BytesType), 0}, 7_000_000)
+	fine := wrap(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), empty))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if code, answer := c.post(t, "/v1/traces", protobuf, gzipped(t, fine)); code != http.StatusBadRequest || !strings.Contains(string(answer), "parts") {
+		t.Errorf("%d %.100q", code, answer)
+	}
+	if code, answer := c.post(t, "/v1/metrics", jsonType, []byte("["+strings.Repeat("{},", 5_000_000)+"{}]")); code != http.StatusBadRequest {
+		t.Errorf("JSON: %d %.100q", code, answer)
+	}
+	err := c.grpc.Invoke(t.Context(), export, &fine, &fine, grpc.ForceCodec(raw{}), grpc.UseCompressor("gzip"))
+	if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "parts") {
+		t.Errorf("gRPC: %v", err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 600 {
+		t.Errorf("%d MiB were taken to refuse three requests", took)
+	}
 	if _, err := ptraceotlp.NewGRPCClient(c.grpc).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(spans(1, 1000))); err != nil {
 		t.Fatal(err)
 	}

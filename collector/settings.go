@@ -27,7 +27,7 @@ func (c Config) configuration() (string, error) {
 		pipelines[signal] = tree{"receivers": []string{"otlp"}, "processors": []string{limiter}, "exporters": []string{"weir"}}
 	}
 	text, err := json.Marshal(tree{
-		"extensions": tree{"weir_answers": tree{"drain": c.Drain.String()}},
+		"extensions": tree{"weir_answers": tree{"drain": c.Drain.String(), "room_mib": c.room()}},
 		"receivers":  tree{"otlp": tree{"protocols": c.protocols()}},
 		"processors": limiters,
 		"exporters": tree{"weir": tree{
@@ -52,6 +52,12 @@ func (c Config) configuration() (string, error) {
 	// The Collector would replace ${env:NAME} inside a value.
 	return strings.ReplaceAll(string(text), "$", "$$"), nil
 }
+
+// decodedTimes is how many times its size on the wire an ordinary request may take when decoded: spans with ten attributes take twelve.
+const decodedTimes = 16
+
+// room is how much memory requests may take together when decoded, in MiB: the largest two must get in.
+func (c Config) room() int { return max(c.MemoryLimitMiB/2, 2*decodedTimes*c.MaxRequestMiB) }
 
 func (c Config) protocols() tree {
 	out := tree{}

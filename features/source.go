@@ -33,11 +33,11 @@ type source struct {
 	lastData time.Time // when the newest message was written
 }
 
-func newSource(a ingest.Assigned, generation int64, marks schemas.Marks) *source {
+func newSource(a ingest.Assigned, cfg Config, marks schemas.Marks) *source {
 	return &source{
-		assigned: a, joiner: join.New(generation), clock: window.NewClock(),
+		assigned: a, joiner: join.New(cfg.Generation), clock: window.NewClock(cfg.MaxFuture),
 		open: window.New(window.Config{Source: a.Source, Floor: a.Position.Durable, Marks: marks}),
-		next: a.Position.Restart, durable: a.Position.Durable, end: a.End,
+		next: a.Position.Restart, durable: a.Position.Durable, end: a.End, keeps: cfg.KeepSpans,
 	}
 }
 

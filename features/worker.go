@@ -25,6 +25,7 @@ type Config struct {
 	MaxRows       int           // rows held before an early flush
 	Generation    int64         // messages in a generation of the join
 	Lateness      time.Duration // subtracted from event time to get the watermark
+	MaxFuture     time.Duration // how far ahead of now a control message may close windows; events may not. 0 = any time
 	Idle          time.Duration // after that long without data a source holds nobody back
 	KeepSpans     bool          // store every span as it came, too
 	CheckInterval time.Duration // how often missing telemetry is looked for; 0 = never
@@ -129,8 +130,7 @@ func (w *Worker) begin(ctx context.Context, s ingest.Session) (*run, error) {
 			a.Position.Durable = a.First
 		}
 		a.Position.Restart = max(a.Position.Restart, a.First)
-		r.sources[a.Source] = newSource(a, w.cfg.Generation, marks)
-		r.sources[a.Source].keeps = w.cfg.KeepSpans
+		r.sources[a.Source] = newSource(a, w.cfg, marks)
 		w.parts.Logger.Debug("Source assigned", "source", a.Source, "restart", a.Position.Restart, "durable", a.Position.Durable, "end", a.End)
 	}
 	return r, nil

@@ -80,7 +80,7 @@ func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafk
 		Shards: shards,
 		Name:   hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
 		Generation: int64(a.cfg.Features.Generation), Lateness: a.cfg.Features.Lateness, Idle: a.cfg.Features.Idle,
-		KeepSpans: a.cfg.Features.KeepSpans, CheckInterval: a.cfg.Features.CheckInterval,
+		KeepSpans: a.cfg.Features.KeepSpans, CheckInterval: a.cfg.Features.CheckInterval, MaxFuture: a.cfg.Collector.MaxFuture,
 	}
 	w := features.New(cfg, features.Parts{
 		Consumer: consumer, Producer: k, Store: s, Accounts: s, Metrics: features.NewMetrics(a.registry), Logger: a.log, Now: time.Now,

@@ -28,6 +28,8 @@ type answers struct {
 	ready  func()
 	logger *zap.Logger
 	once   sync.Once // ready is called once
+	room   *room
+	codec  *codec // nil = gRPC's own
 
 	stopping context.Context // ends when requests have waited long enough
 	stop     context.CancelCauseFunc
@@ -38,7 +40,9 @@ type answers struct {
 
 func newAnswers(cfg *Config, logger *zap.Logger, ready func()) *answers {
 	ctx, stop := context.WithCancelCause(context.Background())
-	return &answers{drain: cfg.Drain, ready: ready, logger: logger, stopping: ctx, stop: stop}
+	a := &answers{drain: cfg.Drain, ready: ready, logger: logger, room: newRoom(cfg.RoomMiB), stopping: ctx, stop: stop}
+	a.codec = newCodec(a)
+	return a
 }
 
 // Start does nothing: receivers ask for the handlers.
@@ -88,8 +92,8 @@ func (a *answers) request(ctx context.Context) (context.Context, *Answer, func()
 // GetGRPCServerOptions puts the answer into unary calls.
 func (a *answers) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
 	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(a.intercept)}
-	if c := newCodec(); c != nil {
-		options = append(options, grpc.ForceServerCodecV2(c))
+	if a.codec != nil {
+		options = append(options, grpc.ForceServerCodecV2(a.codec))
 	}
 	return options, nil
 }
@@ -102,7 +106,12 @@ func (a *answers) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPH
 			defer done()
 			answer.source = r.RemoteAddr
 			r = r.WithContext(ctx)
-			guard(r)
+			leave, err := a.room.guard(r)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			defer leave()
 			next.ServeHTTP(&writer{ResponseWriter: w, answer: answer, logger: a.logger}, r)
 		}), nil
 	}, nil

@@ -5,7 +5,8 @@
 // not take; the extension puts the sum into the response. The pipeline must be synchronous: behind a queue or a batch processor the
 // response is gone before the exporter sees the data.
 //
-// It also ends requests that still wait some time after the collector was told to stop, so that stopping always ends.
+// It also ends requests that still wait some time after the collector was told to stop, so that stopping always ends. And it
+// lets no more requests in than there is memory to decode: two bytes may be a span.
 package answers
 
 import (
@@ -35,7 +36,7 @@ func NewFactory(opts ...Option) extension.Factory {
 	}
 	return extension.NewFactory(
 		component.MustNewType("weir_answers"),
-		func() component.Config { return &Config{Drain: 10 * time.Second} },
+		func() component.Config { return &Config{Drain: 10 * time.Second, RoomMiB: 512} },
 		func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
 			own, ok := cfg.(*Config)
 			if !ok {

@@ -20,6 +20,7 @@ type protoMessage interface {
 func (a *answers) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	ctx, answer, done := a.request(ctx)
 	defer done()
+	defer a.codec.leave(req)
 	if from, ok := peer.FromContext(ctx); ok {
 		answer.source = from.Addr.String()
 	}

@@ -1,6 +1,6 @@
-// Package depth finds messages that are nested so deep that decoding them would end the process: OTLP's decoders call themselves for every
-// array in an array, and Go gives up a process whose stack is full. It looks at bytes before anything decodes them, in one pass and without
-// knowing the schema.
+// Package depth finds messages that would end the process if they were decoded. OTLP's decoders call themselves for every array in an array,
+// and Go gives up a process whose stack is full; and two bytes on the wire are a span that takes hundreds in memory, so that a request of a
+// few kilobytes may unpack to gigabytes. It looks at bytes before anything decodes them, in one pass and without knowing the schema.
 package depth
 
 import "google.golang.org/protobuf/encoding/protowire"
@@ -12,36 +12,71 @@ const Max = 128
 // stack that decoding it takes at most, they cannot fill a stack.
 const Harmless = 64 << 10
 
-// Protobuf reports whether a message is nested deeper than Max. A text that reads as a message counts as one.
-func Protobuf(message []byte) bool { return deeper(message, Max) }
+// What decoding a part of a message and making rows of it takes in memory, in bytes and at most: pdata v1.67 has 240 for a span, in a slice
+// that may have grown to twice its length, and a lost one leaves a row and a letter of as much again. Parts further in are attributes,
+// values, points, events and texts.
+const (
+	recordSize = 512
+	partSize   = 112
+)
 
-func deeper(message []byte, left int) bool {
-	if left == 0 {
-		return true
+// Levels of a message down to which a part may be a span, a metric or a log record.
+const (
+	recordLevel     = 3
+	recordLevelJSON = 7 // there, lists are levels, too
+)
+
+// Worst is how many times its own size a message takes when decoded, at most: a record needs two bytes.
+const Worst = recordSize / 2
+
+// Shape is what a message is like before it is decoded.
+type Shape struct {
+	Deep bool // nested deeper than Max; Size is of what comes before
+	Size int  // bytes that it takes when decoded, without its texts: an estimate, rather too large
+}
+
+// Protobuf looks at a message. A text that reads as a message counts as one.
+func Protobuf(message []byte) Shape {
+	var s Shape
+	s.protobuf(message, 1)
+	return s
+}
+
+func (s *Shape) protobuf(message []byte, level int) {
+	if level > Max {
+		s.Deep = true
 	}
-	for len(message) > 0 {
+	for len(message) > 0 && !s.Deep {
 		_, kind, n := protowire.ConsumeTag(message)
 		if n < 0 {
-			return false // what a decoder made of it up to here was not too deep
+			return // what a decoder made of it up to here was not too deep
 		}
 		message = message[n:]
 		if kind != protowire.BytesType {
 			if n = skip(message, kind); n < 0 {
-				return false
+				return
 			}
 			message = message[n:]
 			continue
 		}
 		inner, n := protowire.ConsumeBytes(message)
 		if n < 0 {
-			return false
+			return
 		}
-		if len(inner) > 1 && deeper(inner, left-1) {
-			return true
+		s.part(level <= recordLevel)
+		if len(inner) > 1 {
+			s.protobuf(inner, level+1)
 		}
 		message = message[n:]
 	}
-	return false
+}
+
+func (s *Shape) part(record bool) {
+	if record {
+		s.Size += recordSize
+	} else {
+		s.Size += partSize
+	}
 }
 
 // skip returns the length of a value that holds no message; -1 if there is none. OTLP has no groups.
@@ -60,8 +95,9 @@ func skip(message []byte, kind protowire.Type) int {
 	return -1
 }
 
-// JSON reports whether a text has brackets nested deeper than Max, outside of its strings.
-func JSON(text []byte) bool {
+// JSON looks at a text: at its brackets outside of strings.
+func JSON(text []byte) Shape {
+	var s Shape
 	level, quoted := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -72,11 +108,13 @@ func JSON(text []byte) bool {
 		case quoted:
 		case c == '{' || c == '[':
 			if level++; level > Max {
-				return true
+				s.Deep = true
+				return s
 			}
+			s.part(level <= recordLevelJSON)
 		case c == '}' || c == ']':
 			level--
 		}
 	}
-	return false
+	return s
 }

@@ -35,7 +35,7 @@ func TestClock(t *testing.T) {
 		{"a host heard ten seconds ago still counts", []heard{{"a", base, 0}, {"b", base + day, 10 * time.Second}}, 10 * time.Second, base},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := window.NewClock()
+			k := window.NewClock(0)
 			for _, h := range c.say {
 				k.Observe(h.name, h.event, now.Add(h.after))
 			}
@@ -47,7 +47,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestClockKeepsWhatItReachedWhenEverybodyFellSilent(t *testing.T) {
-	k := window.NewClock()
+	k := window.NewClock(0)
 	k.Observe("a", base, now)
 	if k.Event(now) != base || k.Event(now.Add(time.Hour)) != base {
 		t.Error("silence moved the clock")
@@ -58,8 +58,38 @@ func TestClockKeepsWhatItReachedWhenEverybodyFellSilent(t *testing.T) {
 	}
 }
 
+// TestClockIsNotLedAway: whoever sends from ahead of now, or from long ago with as many names as there is room for, does not move the clock
+// away from those who send honestly.
+func TestClockIsNotLedAway(t *testing.T) {
+	k := window.NewClock(time.Hour)
+	at := now.UnixNano()
+	k.Observe("good", at-second, now)
+	k.Observe("bad-1", at+50*minute, now)
+	k.Observe("bad-2", at+50*minute, now)
+	if got := k.Event(now); got != at {
+		t.Errorf("two from the future lead %d ns ahead", got-at)
+	}
+	k = window.NewClock(time.Hour)
+	for i := range 10_000 {
+		k.Observe(fmt.Sprint("old-", i), at-day, now)
+	}
+	for i := range 10 {
+		k.Observe(fmt.Sprint("good-", i), at-second, now)
+	}
+	for i := range 10_000 {
+		k.Observe(fmt.Sprint("older-", i), at-day, now)
+	}
+	if got := k.Event(now); got != at-second {
+		t.Errorf("many of the past hold the clock %d ns back", at-got)
+	}
+	k.Advance(at+1000*day, now)
+	if got := k.Event(now); got != at+60*minute {
+		t.Errorf("a control message leads %d ns ahead, want an hour", got-at)
+	}
+}
+
 func TestClockAdvanceAndIdle(t *testing.T) {
-	k := window.NewClock()
+	k := window.NewClock(0)
 	k.Advance(base, now)
 	k.Advance(base-1, now)
 	if got := k.Event(now); got != base {
@@ -71,17 +101,13 @@ func TestClockAdvanceAndIdle(t *testing.T) {
 }
 
 func TestClockRemembersABoundedNumberOfHosts(t *testing.T) {
-	k := window.NewClock()
+	k := window.NewClock(0)
 	for i := range 5000 {
 		k.Observe(fmt.Sprint(i), base, now)
 	}
-	k.Observe("5000", base+second, now) // not remembered
-	if got := k.Event(now); got != base {
-		t.Errorf("event time %d, want %d", got-base, 0)
-	}
-	k.Event(now.Add(time.Minute)) // forgets all
-	k.Observe("5000", base+second, now.Add(time.Minute))
-	if got := k.Event(now.Add(time.Minute)); got != base+second {
+	k.Observe("ahead", base+day, now) // others are forgotten for it, but enough stay that do not vouch for it
+	k.Observe("later", base+second, now)
+	if got := k.Event(now); got != base+second {
 		t.Errorf("event time %d, want %d", got-base, second)
 	}
 }
