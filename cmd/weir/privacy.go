@@ -39,7 +39,13 @@ func privacyCommand() *cobra.Command {
 }
 
 func privacySettings(cfg config.Config) privacy.Settings {
-	return privacy.Settings{KafkaRetention: cfg.Kafka.Retention, StoreRetention: cfg.ClickHouse.Retention}
+	c := cfg.ClickHouse
+	return privacy.Settings{
+		privacy.KafkaRetention: cfg.Kafka.Retention, privacy.DeadLetterRetention: min(cfg.Kafka.DeadLetterRetention, cfg.Kafka.Retention),
+		privacy.StoreRetention: c.Retention, privacy.MinutesRetention: c.Minutes, privacy.HoursRetention: c.Hours,
+		privacy.ForecastsRetention: c.Forecasts, privacy.DecisionsRetention: c.Decisions, privacy.SpansRetention: c.Spans,
+		privacy.GapsRetention: max(c.Retention, c.Minutes, c.Hours),
+	}
 }
 
 func printPrivacy(out io.Writer, s privacy.Settings, format string) error {

@@ -28,9 +28,9 @@ type Field struct {
 	Why   string   `json:"why"`
 }
 
-// Keep says how long something stays: a setting of the configuration, at most Limit if that is not 0, or a fixed time.
+// Keep says how long something stays: as a setting of the configuration says, or a fixed time.
 type Keep struct {
-	Setting string        // kafka.retention, clickhouse.retention; "" = Limit alone
+	Setting string        // key of the configuration; "" = Limit alone
 	Limit   time.Duration // 0 without a setting = until the data directory or the database is removed
 }
 
@@ -52,26 +52,30 @@ const (
 	Files      = "files"
 )
 
-// Settings are the values of the configuration that say how long.
-type Settings struct {
-	KafkaRetention, StoreRetention time.Duration
-}
+// Settings are the values of the keys that say how long.
+type Settings map[string]time.Duration
+
+// The keys that Settings have.
+const (
+	KafkaRetention      = "kafka.retention"
+	DeadLetterRetention = "kafka.deadletter_retention"
+	StoreRetention      = "clickhouse.retention"
+	MinutesRetention    = "clickhouse.retention_1m"
+	HoursRetention      = "clickhouse.retention_1h"
+	ForecastsRetention  = "clickhouse.retention_forecasts"
+	DecisionsRetention  = "clickhouse.retention_decisions"
+	SpansRetention      = "clickhouse.retention_spans"
+	GapsRetention       = "as the windows that are kept longest" // of no key of its own
+)
 
 const day = 24 * time.Hour
 
 // For is how long, 0 = for ever.
 func (k Keep) For(s Settings) time.Duration {
-	d := k.Limit
-	switch k.Setting {
-	case kafkaRetention:
-		d = s.KafkaRetention
-	case storeRetention:
-		d = s.StoreRetention
+	if k.Setting == "" {
+		return k.Limit
 	}
-	if k.Limit > 0 {
-		d = min(d, k.Limit)
-	}
-	return d
+	return s[k.Setting]
 }
 
 func (k Keep) words(s Settings) string {
@@ -87,9 +91,6 @@ func (k Keep) words(s Settings) string {
 	}
 	if k.Setting == "" {
 		return text
-	}
-	if k.Limit > 0 && k.Limit < s.KafkaRetention {
-		return fmt.Sprintf("%s (%s if that is shorter)", text, k.Setting)
 	}
 	return fmt.Sprintf("%s (%s)", text, k.Setting)
 }
