@@ -50,7 +50,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		},
 		lag:       gauge("weir_features_lag_messages", "Messages in the log that are not durable as windows yet."),
 		watermark: gauge("weir_features_watermark_seconds", "Event time that the source has passed, seconds since the Unix epoch."),
-		lastData:  gauge("weir_features_last_data_timestamp_seconds", "When the newest message was written, seconds since the Unix epoch."),
+		lastData:  gauge("weir_features_last_data_timestamp_seconds", "When the newest message with telemetry was written, seconds since the Unix epoch."),
 	}
 	m.lastFlush = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "weir_features_last_flush_timestamp_seconds", Help: "When a flush became durable last, seconds since the Unix epoch; 0 = none yet.",

@@ -3,7 +3,6 @@ package features
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/weirmesh/weir/features/join"
@@ -30,7 +29,7 @@ type source struct {
 	durable  int64     // first offset that is not durable yet
 	end      int64     // log end, as last seen
 	unsaved  bool      // durable moved since the last commit
-	lastData time.Time // when the newest message was written
+	lastData time.Time // when the newest message with telemetry was written
 }
 
 func newSource(a ingest.Assigned, cfg Config, marks schemas.Marks) *source {
@@ -44,11 +43,9 @@ func newSource(a ingest.Assigned, cfg Config, marks schemas.Marks) *source {
 // take handles one message. An error means that the message cannot be read; it counts as taken all the same.
 func (s *source) take(m ingest.Message, now time.Time, count *counters) error {
 	s.next, s.end = m.Offset+1, m.End
-	if m.Time.After(s.lastData) {
-		s.lastData = m.Time
-	}
 	s.joiner.Advance(m.Offset, &output{source: s, offset: m.Offset, count: count})
 	if control, ok := wire.Find(m.Headers, wire.HeaderControl); ok {
+		s.heard(m)
 		return s.control(m, control, now, count)
 	}
 	var err error
@@ -58,12 +55,21 @@ func (s *source) take(m ingest.Message, now time.Time, count *counters) error {
 		err = s.takeSpans(m, now, count)
 	}
 	if err != nil {
+		s.heard(m)
 		s.lose(m)
 	}
 	return err
 }
 
+// heard notes that telemetry came, or word of it.
+func (s *source) heard(m ingest.Message) {
+	if m.Time.After(s.lastData) {
+		s.lastData = m.Time
+	}
+}
+
 func (s *source) takeSpans(m ingest.Message, now time.Time, count *counters) error {
+	s.heard(m)
 	schema, _ := wire.Find(m.Headers, wire.HeaderSchema)
 	if err := wire.CheckSchema(schema, wire.SchemaCalls); err != nil {
 		return err
@@ -114,9 +120,10 @@ func (s *source) takeSamples(m ingest.Message, now time.Time) error {
 	}
 	s.samples = append(s.samples, samples...)
 	for _, sample := range samples {
-		if strings.HasPrefix(sample.Metric, schemas.ReservedMetric) {
-			continue // collectors speak of now, whatever year the calls are of
+		if sample.Reserved() {
+			continue // collectors speak of now, whatever year the calls are of, and without an end
 		}
+		s.heard(m)
 		s.clock.Observe(sample.Origin.Key()+"/"+sample.Origin.Instance, sample.Time, now)
 	}
 	return nil

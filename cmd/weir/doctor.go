@@ -15,7 +15,7 @@ import (
 // doctorOptions are the flags of `weir doctor`.
 type doctorOptions struct {
 	output, otlp string
-	probe        bool
+	probe, force bool
 	within       time.Duration
 }
 
@@ -27,7 +27,7 @@ func doctorCommand() *cobra.Command {
 		Long: "Checks the configuration, keys and this machine; addresses, certificates and clocks; topics, groups, schema, disks and parts; how\n" +
 			"data passes, and what is odd about the telemetry itself. It asks the Weir that runs on --data-dir, or --kafka and --clickhouse,\n" +
 			"and changes nothing. With --probe it also sends a trace of two spans of now, workloads weir-doctor/caller and weir-doctor/callee,\n" +
-			"and follows it to service_windows. Exit code 1 where a check failed.",
+			"and follows it to service_windows; where all data is more than a day old, as after a demo, only with --force. Exit code 1 where a check failed.",
 		Example: "  weir doctor\n  weir doctor --kafka kafka-1:9092 --clickhouse ch:8123 --otlp collector:4317 --probe\n" +
 			"  weir doctor -o json | jq '.[] | select(.level == \"failed\")'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,6 +51,7 @@ func doctorCommand() *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.otlp, "otlp", "", "collector to try (OTLP/gRPC, host:port); empty for the one that runs on --data-dir")
 	f.BoolVar(&o.probe, "probe", false, "send a trace of two spans and follow it")
+	f.BoolVar(&o.force, "force", false, "with --probe: also where all data is more than a day old")
 	f.DurationVar(&o.within, "within", 30*time.Second, "time that --probe allows")
 	keyFlag(f, "kafka", "kafka.addresses")
 	keyFlag(f, "clickhouse", "clickhouse.address")

@@ -51,8 +51,10 @@ func (g *examiner) gather(ctx context.Context, o doctorOptions) (doctor.Facts, e
 		f.Flow = g.flow(ctx)
 	}
 	if o.probe {
-		g.say("sending a trace and following it")
-		f.Probe = g.probe(ctx, o.within)
+		if f.Probe = g.past(f); f.Probe == nil || o.force {
+			g.say("sending a trace and following it")
+			f.Probe = g.probe(ctx, o.within)
+		}
 	}
 	return f, ctx.Err()
 }
@@ -223,7 +225,10 @@ func (g *examiner) flow(ctx context.Context) *doctor.Flow {
 	if err != nil {
 		return nil
 	}
-	f := &doctor.Flow{Quiet: s.Quiet, Lag: s.Features.Lag, LastData: s.Ingest.LastData}
+	f := &doctor.Flow{Behind: s.behindHops(), Lag: s.Features.Lag, LastData: s.Ingest.LastData, Watermark: s.Features.Watermark}
+	for _, hop := range s.quietHops(true, true) {
+		f.Silent = append(f.Silent, hop.name)
+	}
 	if f.Lag == 0 || pause.For(ctx, lagWatch) != nil {
 		return f
 	}

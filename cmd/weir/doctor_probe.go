@@ -30,6 +30,18 @@ const (
 	probeCallee    = "callee"
 )
 
+// past is why no call of now should be sent: all data is of the past, and its last findings and proposals would be over. Nil where it may.
+func (g *examiner) past(f doctor.Facts) *doctor.Probe {
+	if f.Flow == nil || f.Flow.Watermark.IsZero() {
+		return nil
+	}
+	age := f.Now.Sub(f.Flow.Watermark)
+	if age < 24*time.Hour {
+		return nil
+	}
+	return &doctor.Probe{Stuck: "not sent", Err: fmt.Sprintf("all data here is of %s or before", f.Flow.Watermark.Format(time.DateTime))}
+}
+
 // probe sends one call and follows it. The call stays in the windows; `weir privacy erase --workload weir-doctor/callee` takes it out.
 func (g *examiner) probe(ctx context.Context, within time.Duration) *doctor.Probe {
 	began := g.now()

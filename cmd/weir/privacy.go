@@ -39,11 +39,12 @@ func privacyCommand() *cobra.Command {
 }
 
 func privacySettings(cfg config.Config) privacy.Settings {
+	c := cfg.ClickHouse
 	return privacy.Settings{
-		"kafka.retention": cfg.Kafka.Retention, "kafka.deadletter_retention": cfg.Kafka.DeadLetterRetention,
-		"clickhouse.retention": cfg.ClickHouse.Retention, "clickhouse.retention_1m": cfg.ClickHouse.Minutes,
-		"clickhouse.retention_1h": cfg.ClickHouse.Hours, "clickhouse.retention_spans": cfg.ClickHouse.Spans,
-		"clickhouse.retention_forecasts": cfg.ClickHouse.Forecasts, "clickhouse.retention_decisions": cfg.ClickHouse.Decisions,
+		privacy.KafkaRetention: cfg.Kafka.Retention, privacy.DeadLetterRetention: min(cfg.Kafka.DeadLetterRetention, cfg.Kafka.Retention),
+		privacy.StoreRetention: c.Retention, privacy.MinutesRetention: c.Minutes, privacy.HoursRetention: c.Hours,
+		privacy.ForecastsRetention: c.Forecasts, privacy.DecisionsRetention: c.Decisions, privacy.SpansRetention: c.Spans,
+		privacy.GapsRetention: max(c.Retention, c.Minutes, c.Hours),
 	}
 }
 

@@ -164,7 +164,7 @@ func whyCommand() *cobra.Command {
 	var output string
 	var count countOptions
 	cmd := &cobra.Command{
-		Use:   "why ID",
+		Use:   "why [ID]",
 		Short: "Explain a decision, a finding, or a count",
 		Long: "Shows the chain that led to a decision (windows, finding, decision, outcome) with every number it rests on, or the life of a\n" +
 			"finding and what it led to. The beginning of an id will do where no other begins like it. With --count or --edge, shows what\n" +

@@ -107,8 +107,11 @@ func newRoot(std stdio) *cobra.Command {
 func checkUsage(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		check := c.Args
-		if check == nil && !c.HasSubCommands() {
+		if check == nil {
 			check = cobra.NoArgs
+		}
+		if c.HasSubCommands() && !c.Runnable() {
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // so that a word that is no command is an error
 		}
 		if check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {

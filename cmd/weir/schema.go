@@ -62,13 +62,16 @@ func schemaPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Print the statements that `weir schema apply` would run",
 		Long: "Prints SQL: the statements of every migration that the schema lacks, in order, each followed by the one that records it. Any\n" +
-			"ClickHouse client can run it. Every statement may run twice. Nothing is printed if the schema is up to date.",
+			"ClickHouse client can run it. Every statement may run twice. No SQL is printed if the schema is up to date.",
 		Example: "  weir schema plan --clickhouse ch:8123 > upgrade.sql",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withSchema(cmd, (*app).withStore, func(ctx context.Context, _ *app, c *clickhouse.Client) error {
 				pending, err := c.Pending(ctx)
 				if err != nil {
 					return err
+				}
+				if len(pending) == 0 {
+					fmt.Fprintln(cmd.ErrOrStderr(), "nothing to do: the schema is up to date")
 				}
 				return printMigrations(cmd.OutOrStdout(), pending)
 			})

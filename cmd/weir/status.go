@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
 	"github.com/weirmesh/weir/schemas"
+	"github.com/weirmesh/weir/schemas/columns"
 	"github.com/weirmesh/weir/schemas/wire"
 	"github.com/weirmesh/weir/store/clickhouse"
 )
@@ -224,7 +226,7 @@ func (s *status) readKafka(ctx context.Context, k *kafka.Client) error {
 		}
 		for p, log := range bounds {
 			name := schemas.Source{Incarnation: incarnation, Topic: topic, Partition: p}.String()
-			last, err := lastMessage(ctx, k, topic, p, log)
+			last, err := lastTelemetry(ctx, k, topic, p, log)
 			if err != nil {
 				return err
 			}
@@ -238,6 +240,7 @@ func (s *status) readKafka(ctx context.Context, k *kafka.Client) error {
 }
 
 func (s *status) addSource(name string, log kafka.Bounds, last time.Time, p wire.SourceProgress) {
+	last = later(last, timeOf(p.LastData))
 	source := sourceStatus{Source: name, End: log.End, Durable: p.Durable, Lag: log.End - p.Durable, Mark: -1, Idle: p.Idle, LastData: last}
 	source.Watermark = timeOf(p.Watermark)
 	s.Sources = append(s.Sources, source)
@@ -322,16 +325,45 @@ func lastProgress(ctx context.Context, k *kafka.Client) (said map[string]wire.So
 	return said, last, err
 }
 
-// lastMessage is when the last message of a partition was written.
-func lastMessage(ctx context.Context, k *kafka.Client, topic string, partition int, log kafka.Bounds) (at time.Time, err error) {
+// lookBack is how many messages at the end of a partition of weir.samples are looked at for telemetry, if fewer hold none: the last covers
+// hours of what collectors say about themselves.
+func lookBack() []int64 { return []int64{16, 512, 8192} }
+
+// lastTelemetry is when the last message of a partition was written that holds more than what collectors say about themselves every few
+// seconds; zero if there is none, or if it lies too far back to look for.
+func lastTelemetry(ctx context.Context, k *kafka.Client, topic string, partition int, log kafka.Bounds) (at time.Time, err error) {
+	if topic != wire.TopicSamples {
+		return lastMessage(ctx, k, topic, partition, log, 1, func(ingest.Message) bool { return true })
+	}
+	for _, n := range lookBack() {
+		at, err = lastMessage(ctx, k, topic, partition, log, n, func(m ingest.Message) bool { return !ofCollectors(m) })
+		if err != nil || !at.IsZero() || log.End-n <= log.First {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+// lastMessage is when the last of the n messages at the end of a partition was written of which counts is true.
+func lastMessage(
+	ctx context.Context, k *kafka.Client, topic string, partition int, log kafka.Bounds, n int64, counts func(ingest.Message) bool,
+) (at time.Time, err error) {
 	if log.End == log.First {
 		return at, nil
 	}
-	err = k.Read(ctx, topic, partition, log.End-1, false, func(m ingest.Message) bool {
-		at = m.Time.UTC()
+	err = k.Read(ctx, topic, partition, max(log.First, log.End-n), false, func(m ingest.Message) bool {
+		if counts(m) {
+			at = m.Time.UTC()
+		}
 		return true
 	})
 	return at, err
+}
+
+// ofCollectors reports whether a message of weir.samples holds nothing but what collectors say about themselves.
+func ofCollectors(m ingest.Message) bool {
+	samples, err := columns.DecodeSamples(m.Value)
+	return err == nil && len(samples) > 0 && !slices.ContainsFunc(samples, func(s columns.Sample) bool { return !s.Reserved() })
 }
 
 func timeOf(ns int64) time.Time {

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -50,43 +48,60 @@ const (
 	nowWithin = 10 * time.Minute
 )
 
-// findQuiet names the hops through which nothing has come for a while, and the deciders that have fallen behind. A hop that could not be
-// asked is not named.
-func (s *status) findQuiet(kafka, store bool) {
-	hops := map[string]time.Time{}
-	if kafka {
-		hops["ingest"], hops["features"] = s.Ingest.LastData, s.Features.LastData
-	}
-	if store {
-		hops["store"] = s.Store.LastData
-	}
-	if s.Collector != nil {
-		hops["collector"] = s.Collector.LastData
-	}
-	s.Quiet = []string{}
-	for _, hop := range slices.Sorted(maps.Keys(hops)) {
-		switch last := hops[hop]; {
-		case last.IsZero():
-			s.Quiet = append(s.Quiet, "no data yet at hop "+hop)
-		case s.Time.Sub(last) > quietAfter:
-			s.Quiet = append(s.Quiet, fmt.Sprintf("no data since %s at hop %s", last.Local().Format(time.TimeOnly), hop))
-		}
-	}
-	if s.Forecast != nil {
-		s.findBehind(stageForecast, s.Forecast.reach)
-	}
-	if s.Detect != nil {
-		s.findBehind(stageDetect, s.Detect.reach)
-	}
-	if a := s.Actuator; a != nil && !a.WaitingSince.IsZero() && s.Time.Sub(a.WaitingSince) > quietAfter {
-		s.Quiet = append(s.Quiet, fmt.Sprintf("no outcome since %s at hop actuator, %d decisions wait for theirs",
-			a.WaitingSince.Local().Format(time.TimeOnly), a.OpenDecisions))
-	}
+// quietHop is a hop through which nothing has come for a while.
+type quietHop struct {
+	name string
+	last time.Time // zero: nothing ever
 }
 
-func (s *status) findBehind(stage string, r reach) {
+// quietHops are in the order in which data passes. A hop that could not be asked is not named.
+func (s *status) quietHops(kafka, store bool) (quiet []quietHop) {
+	check := func(asked bool, name string, last time.Time) {
+		if asked && (last.IsZero() || s.Time.Sub(last) > quietAfter) {
+			quiet = append(quiet, quietHop{name, last})
+		}
+	}
+	if s.Collector != nil {
+		check(true, "collector", s.Collector.LastData)
+	}
+	check(kafka, "ingest", s.Ingest.LastData)
+	check(kafka, "features", s.Features.LastData)
+	check(store, "store", s.Store.LastData)
+	return quiet
+}
+
+// findQuiet names the hops through which nothing has come for a while, and the deciders that have fallen behind.
+func (s *status) findQuiet(kafka, store bool) {
+	s.Quiet = []string{}
+	for _, hop := range s.quietHops(kafka, store) {
+		if hop.last.IsZero() {
+			s.Quiet = append(s.Quiet, "no data yet at hop "+hop.name)
+		} else {
+			s.Quiet = append(s.Quiet, fmt.Sprintf("no data since %s at hop %s", hop.last.Local().Format(time.TimeOnly), hop.name))
+		}
+	}
+	s.Quiet = append(s.Quiet, s.behindHops()...)
+}
+
+// behindHops says which deciders have fallen behind, and whether the actuator has.
+func (s *status) behindHops() (behind []string) {
+	if s.Forecast != nil {
+		behind = append(behind, s.findBehind(stageForecast, s.Forecast.reach)...)
+	}
+	if s.Detect != nil {
+		behind = append(behind, s.findBehind(stageDetect, s.Detect.reach)...)
+	}
+	if a := s.Actuator; a != nil && !a.WaitingSince.IsZero() && s.Time.Sub(a.WaitingSince) > quietAfter {
+		behind = append(behind, fmt.Sprintf("no outcome since %s at hop actuator, %d decisions wait for theirs",
+			a.WaitingSince.Local().Format(time.TimeOnly), a.OpenDecisions))
+	}
+	return behind
+}
+
+// findBehind is a line about a decider that is further behind than it may be, or none.
+func (s *status) findBehind(stage string, r reach) []string {
 	if r.BehindSeconds == nil {
-		return
+		return nil
 	}
 	allowed := behindMoving
 	switch {
@@ -97,13 +112,13 @@ func (s *status) findBehind(stage string, r reach) {
 	}
 	behind := time.Duration(*r.BehindSeconds) * time.Second
 	if behind <= allowed {
-		return
+		return nil
 	}
 	line := "%s is %s of event time behind the closed windows"
 	if r.DecidedUpTo.IsZero() {
 		line = "%s has not decided yet about %s of closed windows"
 	}
-	s.Quiet = append(s.Quiet, fmt.Sprintf(line, stage, say.Seconds(behind.Truncate(time.Minute).Seconds())))
+	return []string{fmt.Sprintf(line, stage, say.Seconds(behind.Truncate(time.Minute).Seconds()))}
 }
 
 // print writes the status for people.

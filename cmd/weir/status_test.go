@@ -18,9 +18,17 @@ import (
 
 // report is what `weir status -o json` says of the second half of the loop.
 type report struct {
-	Time     time.Time `json:"time"`
-	Store    struct{ Calls uint64 }
-	Features struct{ Watermark time.Time }
+	Time   time.Time `json:"time"`
+	Store  struct{ Calls uint64 }
+	Ingest struct {
+		LastData time.Time `json:"last_data"`
+		Messages int64
+	}
+	Features struct {
+		Watermark time.Time
+		LastData  time.Time `json:"last_data"`
+		Lag       int64
+	}
 	Forecast *decided `json:"forecast"`
 	Detect   *decided `json:"detect"`
 	Actuator *decided `json:"actuator"`
@@ -86,6 +94,7 @@ func TestStatusOfTheLoop(t *testing.T) {
 		}
 	}
 
+	t.Run("heartbeats", func(t *testing.T) { checkStatusHeartbeats(t, args) })
 	runWeir(t, 0, "sim", "run", "--preset", "single", "--length", "1h", "--data-dir", dir)
 	all := statusOf(t, 0, args...)
 	for name, d := range map[string]*decided{"forecast": all.Forecast, "detect": all.Detect, "actuator": all.Actuator} {
@@ -105,6 +114,18 @@ func TestStatusOfTheLoop(t *testing.T) {
 	t.Run("behind", func(t *testing.T) { checkStatusBehind(t, at, args, closed) })
 	t.Run("now", func(t *testing.T) { checkStatusNow(t, at, args, dir) })
 	t.Run("old schema", func(t *testing.T) { checkStatusOld(t, at, args) })
+}
+
+// checkStatusHeartbeats waits until the collector has spoken of itself, which is no data.
+func checkStatusHeartbeats(t *testing.T, args []string) {
+	var s report
+	await(t, "the collector speaks of itself", func() bool {
+		s = statusOf(t, 0, args...)
+		return s.Ingest.Messages > 0 && s.Features.Lag == 0
+	})
+	if !s.Ingest.LastData.IsZero() || !s.Features.LastData.IsZero() || !s.names("no data yet at hop ingest") || !s.names("no data yet at hop features") {
+		t.Errorf("with heartbeats alone, ingest is %+v, features %+v, quiet %q", s.Ingest, s.Features, s.Quiet)
+	}
 }
 
 // checkMetricsAreExplained compares what a Weir exports with the table that operators read.

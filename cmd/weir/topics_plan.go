@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -36,6 +37,9 @@ type change struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 }
+
+// says reports whether there is anything to do, or to know, about the topic.
+func (p topicPlan) says() bool { return !p.Exists || len(p.Changes)+len(p.Differs)+len(p.Risks) > 0 }
 
 type topicPlans []topicPlan
 
@@ -167,6 +171,9 @@ func (plans topicPlans) print(out io.Writer, format string) error {
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print topics: %w", err)
+	}
+	if !slices.ContainsFunc(plans, topicPlan.says) {
+		fmt.Fprintln(out, "\nnothing to do: all topics are as configured")
 	}
 	for _, p := range plans {
 		if !p.Exists {

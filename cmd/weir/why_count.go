@@ -29,7 +29,7 @@ func (o *countOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.count, "count", "", "explain the calls of this workload in one window: name, name@version or cluster/namespace/name")
 	f.StringVar(&o.edge, "edge", "", "explain the calls of an edge, as CALLER>CALLED; no caller: from outside the mesh")
 	f.StringVar(&o.window, "window", "1m", "length of the window: 10s, 1m or 1h")
-	f.StringVar(&o.at, "at", "", "a time in the window (RFC 3339)")
+	f.StringVar(&o.at, "at", "", "a time in the window (RFC 3339, or as SQL prints it, in UTC); empty for the newest window that is whole")
 	f.IntVar(&o.spans, "spans", 0, "with --count: also list up to so many messages that hold the workload's spans")
 	keyFlag(f, "kafka", "kafka.addresses")
 }
@@ -38,10 +38,13 @@ func (o *countOptions) asked() bool { return o.count != "" || o.edge != "" }
 
 // args wants an id, unless a number is asked about.
 func (o *countOptions) args(cmd *cobra.Command, args []string) error {
-	if o.asked() {
-		return cobra.NoArgs(cmd, args)
+	switch {
+	case o.asked() && len(args) > 0:
+		return fmt.Errorf("give an id (%s), or --count or --edge, not both", args[0])
+	case !o.asked() && len(args) != 1:
+		return errors.New("give one id of a decision or finding, or --count WORKLOAD; `weir decisions` and `weir alerts` list ids")
 	}
-	return cobra.ExactArgs(1)(cmd, args)
+	return nil
 }
 
 // question is what the flags ask for.
@@ -60,10 +63,27 @@ func (o *countOptions) question() (q clickhouse.CountOf, err error) {
 	if err != nil || !slices.Contains(schemas.Resolutions(), q.Resolution) {
 		return q, usageError{fmt.Errorf("--window %q is not kept: 10s, 1m or 1h", o.window)}
 	}
+	if o.at == "" {
+		return q, nil
+	}
 	if q.At, err = time.Parse(time.RFC3339, o.at); err != nil {
-		return q, usageError{fmt.Errorf("--at %q is no time: write it like 2026-03-04T09:30:00Z", o.at)}
+		if q.At, err = time.Parse(time.DateTime, o.at); err != nil { // as `weir query` prints it
+			return q, usageError{fmt.Errorf("--at %q is no time: write it like 2026-03-04T09:30:00Z", o.at)}
+		}
 	}
 	return q, nil
+}
+
+// newestWhole is an instant in the newest window of a length that windows of 10 s have passed.
+func newestWhole(ctx context.Context, c *clickhouse.Client, length schemas.Resolution) (time.Time, error) {
+	t, err := c.Totals(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if t.LastWindow.IsZero() {
+		return time.Time{}, errors.New("nothing is counted yet: `weir status` shows how far telemetry has come")
+	}
+	return t.LastWindow.Truncate(time.Duration(length)).Add(-time.Nanosecond), nil
 }
 
 // countAnswer is everything that stands behind a number.
@@ -111,6 +131,11 @@ func (a *app) whyCount(cmd *cobra.Command, o *countOptions, output string) error
 	ctx := cmd.Context()
 	var answer countAnswer
 	if err := a.withStore(ctx, func(c *clickhouse.Client) (err error) {
+		if q.At.IsZero() {
+			if q.At, err = newestWhole(ctx, c, q.Resolution); err != nil {
+				return err
+			}
+		}
 		answer, err = countBehind(ctx, c, q)
 		return err
 	}); err != nil {

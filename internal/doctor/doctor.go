@@ -31,9 +31,13 @@ type Result struct {
 // Check judges everything, in the order in which data passes.
 func Check(f Facts) []Result {
 	var all []Result
-	for _, check := range []func(Facts) []Result{
+	checks := []func(Facts) []Result{
 		checkSettings, checkKeys, checkHost, checkEndpoints, checkKafka, checkStore, checkFlow, checkTelemetry, checkProbe,
-	} {
+	}
+	if f.Kafka == nil && f.Store == nil {
+		checks = []func(Facts) []Result{checkSettings, checkKeys, checkHost, checkEndpoints, checkRuns}
+	}
+	for _, check := range checks {
 		all = append(all, check(f)...)
 	}
 	return all

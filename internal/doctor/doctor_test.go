@@ -85,6 +85,7 @@ func TestEachFailure(t *testing.T) {
 		{"kafka.group.features", doctor.Warning, "never committed", func(f *doctor.Facts) { f.Kafka.Groups[0] = doctor.Group{Name: "g", Stage: "features", Lag: 5} }},
 		{"kafka.clock", doctor.Failed, "60 s off", func(f *doctor.Facts) { f.Kafka.Ahead = time.Minute }},
 		{"clickhouse.answers", doctor.Failed, "refused", func(f *doctor.Facts) { f.Store = &doctor.Store{Err: "connection refused"} }},
+		{"runs", doctor.Failed, "no Weir runs on d", func(f *doctor.Facts) { *f = doctor.Facts{Settings: f.Settings, Keys: f.Keys, Host: f.Host} }},
 		{"clickhouse.answers", doctor.Failed, "nothing runs", func(f *doctor.Facts) { f.Store = nil }},
 		{"clickhouse.schema", doctor.Failed, "version 5, this weir has 7", func(f *doctor.Facts) { f.Store.Schema = 5 }},
 		{"clickhouse.schema", doctor.Failed, "this weir knows 7", func(f *doctor.Facts) { f.Store.Schema = 9 }},
@@ -98,7 +99,12 @@ func TestEachFailure(t *testing.T) {
 		{"clickhouse.mutations", doctor.Warning, "service_10s", func(f *doctor.Facts) { f.Store.StuckMutations = []string{"service_10s: no space"} }},
 		{"clickhouse.clock", doctor.Failed, "-60 s off", func(f *doctor.Facts) { f.Store.Ahead = -time.Minute }},
 		{"clickhouse.clock", doctor.Warning, "5 s off", func(f *doctor.Facts) { f.Store.Ahead = 5 * time.Second }},
-		{"flow", doctor.Warning, "hop store", func(f *doctor.Facts) { f.Flow.Quiet = []string{"no data since 08:00:00 at hop store"} }},
+		{"flow", doctor.Warning, "nothing passes store", func(f *doctor.Facts) { f.Flow.Silent = []string{"store"} }},
+		{"flow", doctor.Warning, "no telemetry has come for 5 min, since 2026-03-02 07:55:00", func(f *doctor.Facts) {
+			f.Flow = &doctor.Flow{LastData: f.Now.Add(-5 * time.Minute), Silent: []string{"collector", "ingest", "features", "store"}}
+		}},
+		{"flow", doctor.Skipped, "no telemetry has come yet", func(f *doctor.Facts) { f.Flow = &doctor.Flow{Silent: []string{"collector", "ingest"}} }},
+		{"flow", doctor.Warning, "detect is 4 h", func(f *doctor.Facts) { f.Flow.Behind = []string{"detect is 4 h of event time behind"} }},
 		{"flow", doctor.Failed, "9 messages wait", func(f *doctor.Facts) { f.Flow.Lag = 9; f.Flow.LastData = f.Now.Add(-time.Hour) }},
 		{"flow", doctor.Skipped, "not known", func(f *doctor.Facts) { f.Flow = nil }},
 		{"telemetry", doctor.Skipped, "not known", func(f *doctor.Facts) { f.Telemetry = nil }},
@@ -110,6 +116,9 @@ func TestEachFailure(t *testing.T) {
 		{"telemetry.clocks", doctor.Warning, "before they began", func(f *doctor.Facts) { f.Telemetry.Skewed = 4 }},
 		{"telemetry.dead_letters", doctor.Warning, "2 dead letters of stage actuator", func(f *doctor.Facts) {
 			f.Telemetry.Letters = []doctor.Letters{{Stage: "actuator", Reason: "event is signed with a key that is not trusted", Count: 2, Last: f.Now}}
+		}},
+		{"probe", doctor.Skipped, "of 2026-02-01", func(f *doctor.Facts) {
+			f.Probe = &doctor.Probe{Stuck: "not sent", Err: "all data here is of 2026-02-01 08:00:00 or before"}
 		}},
 		{"probe", doctor.Failed, `stuck at "counted"`, func(f *doctor.Facts) { f.Probe = &doctor.Probe{Stuck: "counted", Err: "not within 30s"} }},
 	} {

@@ -96,10 +96,13 @@ type Store struct {
 
 // Flow is how data passes, as `weir status` sees it.
 type Flow struct {
-	LastData time.Time
-	Quiet    []string // hops without data, deciders behind
-	Lag      int64
-	LagMoved bool // more became durable while it was watched
+	LastData time.Time // of telemetry in the log; zero = none yet
+	// Watermark is the event time that all telemetry has passed; zero = none yet.
+	Watermark time.Time
+	Silent    []string // hops through which nothing has passed for a while
+	Behind    []string // deciders that are behind, in words
+	Lag       int64
+	LagMoved  bool // more became durable while it was watched
 }
 
 // Telemetry is what came in, counted over what was stored in the last hour.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,15 +19,34 @@ func checkFlow(f Facts) []Result {
 	if f.Flow == nil {
 		return []Result{skipped(check, "how far data has come is not known", "it needs both Kafka and ClickHouse")}
 	}
-	var all []Result
-	for _, line := range f.Flow.Quiet {
-		all = append(all, warning(check, line, "the leftmost hop that is named is where to look: its log and /readyz; `weir status` shows all"))
+	all := checkSilence(f)
+	for _, line := range f.Flow.Behind {
+		all = append(all, warning(check, line, "look at its log and /readyz; `weir status` shows all stages"))
 	}
 	if f.Flow.Lag > 0 && !f.Flow.LagMoved && f.Now.Sub(f.Flow.LastData) > time.Minute {
 		all = append(all, failed(check, fmt.Sprintf("%d messages wait to be counted, and none has been since", f.Flow.Lag),
 			"is `weir features` up? Its /readyz says what it waits for"))
 	}
 	return orOK(all, check, "data passes every hop")
+}
+
+// checkSilence says once what many hops show: that nothing has come yet, that senders are silent, or which hop holds telemetry back.
+func checkSilence(f Facts) []Result {
+	const check = "flow"
+	last := f.Flow.LastData
+	switch {
+	case last.IsZero():
+		return []Result{skipped(check, "no telemetry has come yet", "point a sender at the collector, or try `weir doctor --probe`")}
+	case slices.Contains(f.Flow.Silent, "ingest"):
+		return []Result{warning(check, fmt.Sprintf("no telemetry has come for %s, since %s", short(f.Now.Sub(last)), last.UTC().Format(time.DateTime)),
+			"if somebody should be sending: look at the senders' logs and at the collector's; else all is well")}
+	}
+	stuck := slices.DeleteFunc(slices.Clone(f.Flow.Silent), func(hop string) bool { return hop == "collector" }) // others, or one before a restart, took it
+	if len(stuck) == 0 {
+		return nil
+	}
+	return []Result{warning(check, "telemetry comes, and nothing passes "+list(stuck),
+		"the first of them is where to look: its log and /readyz; `weir status` shows all")}
 }
 
 func checkTelemetry(f Facts) []Result {

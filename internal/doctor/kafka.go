@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+func checkRuns(f Facts) []Result {
+	return []Result{failed("runs", "no Weir runs on "+f.Host.DataDir+", the rest cannot be looked at", "start `weir up` on it, or name --kafka and --clickhouse")}
+}
+
 func checkKafka(f Facts) []Result {
 	k := f.Kafka
 	switch {
@@ -143,15 +147,18 @@ func checkProbe(f Facts) []Result {
 		return nil
 	}
 	stuck := map[string]string{
-		"collector":  "is the collector up at --otlp, and does it speak the same (TLS or plain text)? Its log says why it refuses",
-		"log":        "the collector answered but nothing is in weir.calls: does it write to the same Kafka?",
-		"counted":    "is `weir features` up and ready? Its log and /readyz say what it waits for",
-		"visible":    "it was counted but does not show: do features and this command use the same ClickHouse?",
-		"gathered":   "mend the failed checks above first",
-		"not probed": "",
+		"collector": "is the collector up at --otlp, and does it speak the same (TLS or plain text)? Its log says why it refuses",
+		"log":       "the collector answered but nothing is in weir.calls: does it write to the same Kafka?",
+		"counted":   "is `weir features` up and ready? Its log and /readyz say what it waits for",
+		"visible":   "it was counted but does not show: do features and this command use the same ClickHouse?",
+		"gathered":  "mend the failed checks above first",
+		"not sent":  "windows, findings and proposals would move on to now, as with any live call: add --force if that is right",
 	}
 	if p.Stuck == "" {
 		return []Result{ok("probe", "a trace of two spans came through to service_windows in %s", short(p.Took.Round(time.Millisecond)))}
+	}
+	if p.Stuck == "not sent" {
+		return []Result{skipped("probe", "no trace was sent: "+p.Err, stuck[p.Stuck])}
 	}
 	return []Result{failed("probe", fmt.Sprintf("the trace was stuck at %q: %s", p.Stuck, p.Err), stuck[p.Stuck])}
 }

@@ -28,10 +28,10 @@ type Field struct {
 	Why   string   `json:"why"`
 }
 
-// Keep says how long something stays: as long as a setting of the configuration says, or a fixed time.
+// Keep says how long something stays: as a setting of the configuration says, or a fixed time.
 type Keep struct {
-	Setting string        // key of the setting; "" = Limit
-	Limit   time.Duration // 0 = until the data directory or the database is removed
+	Setting string        // key of the configuration; "" = Limit alone
+	Limit   time.Duration // 0 without a setting = until the data directory or the database is removed
 }
 
 // Place is one topic, or some tables or files with the same fields.
@@ -52,18 +52,28 @@ const (
 	Files      = "files"
 )
 
-// Settings are the values of the configuration that say how long, by key.
+// Settings are the values of the keys that say how long.
 type Settings map[string]time.Duration
+
+// The keys that Settings have.
+const (
+	KafkaRetention      = "kafka.retention"
+	DeadLetterRetention = "kafka.deadletter_retention"
+	StoreRetention      = "clickhouse.retention"
+	MinutesRetention    = "clickhouse.retention_1m"
+	HoursRetention      = "clickhouse.retention_1h"
+	ForecastsRetention  = "clickhouse.retention_forecasts"
+	DecisionsRetention  = "clickhouse.retention_decisions"
+	SpansRetention      = "clickhouse.retention_spans"
+	GapsRetention       = "as the windows that are kept longest" // of no key of its own
+)
 
 const day = 24 * time.Hour
 
 // For is how long, 0 = for ever.
 func (k Keep) For(s Settings) time.Duration {
-	switch k.Setting {
-	case "":
+	if k.Setting == "" {
 		return k.Limit
-	case letterRetention: // a log that is shorter ends earlier
-		return min(s[letterRetention], s[kafkaRetention])
 	}
 	return s[k.Setting]
 }

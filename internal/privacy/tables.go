@@ -1,17 +1,8 @@
 package privacy
 
-const (
-	kafkaRetention     = "kafka.retention"
-	letterRetention    = "kafka.deadletter_retention"
-	storeRetention     = "clickhouse.retention"
-	minutesRetention   = "clickhouse.retention_1m"
-	hoursRetention     = "clickhouse.retention_1h"
-	spansRetention     = "clickhouse.retention_spans"
-	forecastsRetention = "clickhouse.retention_forecasts"
-	decisionsRetention = "clickhouse.retention_decisions"
+import "slices"
 
-	readsStore = "who may read database weir; everybody who reaches the port of the embedded engine"
-)
+const readsStore = "who may read database weir; everybody who reaches the port of the embedded engine"
 
 func workload(prefix string) Field {
 	f := Field{Kind: Name, Why: "whose calls these are: windows, forecasts and decisions are by workload"}
@@ -51,9 +42,9 @@ func records() []string { return []string{"spans", "duplicates", "orphans", "mis
 func byLength(subject, what string, fields ...Field) (all []Place) {
 	for _, r := range []struct {
 		suffix string
-		keep   string
-	}{{"_10s", storeRetention}, {"_1m", minutesRetention}, {"_1h", hoursRetention}} {
-		all = append(all, Place{Where: ClickHouse, Names: []string{subject + r.suffix}, What: what, Keep: Keep{Setting: r.keep}, Readers: readsStore, Fields: fields})
+		keep   Keep
+	}{{"_10s", Keep{Setting: StoreRetention}}, {"_1m", Keep{Setting: MinutesRetention}}, {"_1h", Keep{Setting: HoursRetention}}} {
+		all = append(all, Place{Where: ClickHouse, Names: []string{subject + r.suffix}, What: what, Keep: r.keep, Readers: readsStore, Fields: fields})
 	}
 	return all
 }
@@ -65,7 +56,19 @@ func tables() []Place {
 		window(), tenant(), workload("source_"), workload("destination_"), source(), stored(), measures())...)
 	all = append(all, byLength("instance", "windows of called instances", window(), tenant(), workload(""),
 		Field{[]string{"instance"}, Name, "which pod, process or machine answered: load per replica"}, source(), stored(), measures(records()...))...)
-	return append(all, decided()...)
+	return slices.Concat(all, []Place{spans()}, decided())
+}
+
+// spans are kept only where features.keep_spans says so.
+func spans() Place {
+	return table("spans", "spans as they came, where features.keep_spans is true", Keep{Setting: SpansRetention},
+		Field{[]string{"trace_id", "span_id", "parent_span_id"}, ID, "what belongs to one request: traces for people who look for a cause"},
+		Field{[]string{"started"}, Time, "when it began"}, tenant(), workload(""),
+		Field{[]string{"instance", "peer_namespace", "peer_workload"}, Name, "who sent it, and whom it says it called"},
+		Field{[]string{"route"}, Name, "template of the path or method; never the path itself"},
+		Field{[]string{
+			"duration", "kind", "flags", "http_status", "grpc_status", "span_status", "weight", "request_bytes", "response_bytes", "protocol",
+		}, Measure, "what was counted of it"}, source(), stored())
 }
 
 // table is one table of its own.
@@ -73,40 +76,29 @@ func table(name, what string, keep Keep, fields ...Field) Place {
 	return Place{Where: ClickHouse, Names: []string{name}, What: what, Keep: keep, Readers: readsStore, Fields: fields}
 }
 
-// spans is the table that features.keep_spans fills.
-func spans() Place {
-	return table("spans", "spans as they came, where features.keep_spans is true", Keep{Setting: spansRetention},
-		Field{[]string{"trace_id", "span_id", "parent_span_id"}, ID, "finds a trace"}, Field{[]string{"started", "duration"}, Time, "when, and how long"},
-		tenant(), workload(""), Field{[]string{"instance", "peer_namespace", "peer_workload"}, Name, "who sent it, and whom it says it called"},
-		Field{[]string{"route"}, Name, "template of the path or method; never the path itself"},
-		Field{[]string{
-			"kind", "flags", "http_status", "grpc_status", "span_status", "weight", "request_bytes", "response_bytes", "protocol",
-		}, Measure, "how the call ended"}, source(), stored())
-}
-
 func decided() []Place {
 	model := Field{[]string{"model", "model_version"}, Measure, "what computed it"}
-	samples := table("samples", "gauges of instances", Keep{Setting: storeRetention}, tenant(),
+	samples := table("samples", "gauges of instances", Keep{Setting: StoreRetention}, tenant(),
 		Field{[]string{"cluster", "namespace", "workload", "instance"}, Name, "whose: CPU use per replica"}, Field{[]string{"time"}, Time, "when it was measured"},
 		Field{[]string{"metric", "unit"}, Measure, "what was measured, with the attributes that the collector lets through"}, Field{[]string{"value"}, Measure, "the value"}, stored())
 	return []Place{
-		samples, spans(),
-		table("gaps", "stretches of time about which telemetry is missing", Keep{Setting: hoursRetention}, Field{[]string{"from", "to"}, Time, "which stretch"},
+		samples,
+		table("gaps", "stretches of time about which telemetry is missing", Keep{Setting: GapsRetention}, Field{[]string{"from", "to"}, Time, "which stretch"},
 			Field{[]string{"source"}, ID, "the partition"}, Field{[]string{"scope", "hop", "kind", "share", "records"}, Measure, "how much is missing, and where"},
 			Field{[]string{"detail"}, Text, "for people; names an offset"}, stored()),
-		table("forecast_rows", "forecasts of load", Keep{Setting: forecastsRetention}, Field{[]string{"made_at", "target_time"}, Time, "when, and of when"}, tenant(),
+		table("forecast_rows", "forecasts of load", Keep{Setting: ForecastsRetention}, Field{[]string{"made_at", "target_time"}, Time, "when, and of when"}, tenant(),
 			Field{[]string{"cluster", "namespace", "workload"}, Name, "whose load"},
 			Field{[]string{"horizon_seconds", "signal", "quantile", "value"}, Measure, "the forecast"}, model,
 			Field{[]string{"inputs"}, Text, "the window it rests on, with the workload's name"}, stored()),
-		table("finding_rows", "what was found to be wrong", Keep{Setting: decisionsRetention}, Field{[]string{"finding_id", "incident_id"}, ID, "hashes of the content"},
+		table("finding_rows", "what was found to be wrong", Keep{Setting: DecisionsRetention}, Field{[]string{"finding_id", "incident_id"}, ID, "hashes of the content"},
 			Field{[]string{"started_at", "updated_at", "resolved_at"}, Time, "its life"}, tenant(), workload(""),
 			Field{[]string{"revision", "kind", "state", "signal", "observed", "expected", "low", "high", "score", "threshold", "severity"}, Measure, "what it is"},
 			Field{[]string{"explanation", "evidence", "inputs"}, Text, "for people, and the windows it rests on, with names"}, model, stored()),
-		table("decision_rows", "what was proposed, and why not", Keep{Setting: decisionsRetention}, Field{[]string{"decision_id", "cause", "signature", "key_id"}, ID, "hashes of the content, and who signed it"},
+		table("decision_rows", "what was proposed, and why not", Keep{Setting: DecisionsRetention}, Field{[]string{"decision_id", "cause", "signature", "key_id"}, ID, "hashes of the content, and who signed it"},
 			Field{[]string{"made_at", "valid_until"}, Time, "when it counts"}, tenant(), workload(""),
 			Field{[]string{"kind", "verdict", "unit", "current", "proposed", "signal", "expected", "low", "high", "code", "replay"}, Measure, "what is proposed"},
 			Field{[]string{"reason", "counterfactual", "evidence", "inputs"}, Text, "for people, and the windows it rests on, with names"}, model, stored()),
-		table("outcome_rows", "what became of decisions", Keep{Setting: decisionsRetention}, Field{[]string{"decision_id"}, ID, "whose"}, Field{[]string{"at"}, Time, "when"},
+		table("outcome_rows", "what became of decisions", Keep{Setting: DecisionsRetention}, Field{[]string{"decision_id"}, ID, "whose"}, Field{[]string{"at"}, Time, "when"},
 			Field{[]string{"stage", "by", "rule", "validation", "realised"}, Measure, "what became of it"},
 			Field{
 				[]string{"reason", "object", "before", "after", "patch", "inverse", "diff"},

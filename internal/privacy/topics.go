@@ -6,7 +6,7 @@ const readsLog = "who may read the topic; everybody who reaches the port of the 
 
 // topic keeps as long as the log does, unless something else is said.
 func topic(name, what string, fields ...Field) Place {
-	return Place{Where: Kafka, Names: []string{name}, What: what, Keep: Keep{Setting: kafkaRetention}, Readers: readsLog, Fields: fields}
+	return Place{Where: Kafka, Names: []string{name}, What: what, Keep: Keep{Setting: KafkaRetention}, Readers: readsLog, Fields: fields}
 }
 
 func headers() Field {
@@ -24,9 +24,9 @@ func topics() []Place {
 		Field{[]string{"time", "watermark", "last_data"}, Time, "how far"}, Field{[]string{"source", "next", "durable", "end", "idle"}, Measure, "how far, by partition"})
 	progress.Keep = Keep{Limit: time.Hour}
 	letters := topic("weir.deadletter", "what could not be read", headers(),
-		Field{[]string{"value"}, ID, "of a span its ids, times and who sent it; else length and SHA-256 of what could not be read"},
+		Field{[]string{"value"}, Name, "never its content: its length and SHA-256, or of a span its ids, its times and who sent it"},
 		Field{[]string{"weir-reason", "weir-stage", "weir-source", "weir-offset"}, Text, "why, and where"})
-	letters.Keep = Keep{Setting: letterRetention}
+	letters.Keep = Keep{Setting: DeadLetterRetention}
 	return []Place{
 		topic("weir.calls", "spans: one record of one end of a call", headers(),
 			Field{[]string{"trace_id", "span_id", "parent_span_id"}, ID, "joins both ends of a call, and drops repetitions; the key of a message is a trace id"},

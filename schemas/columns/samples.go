@@ -2,6 +2,7 @@ package columns
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -17,6 +18,9 @@ type Sample struct {
 	Unit   string // UCUM, as the sender gave it
 	Value  float64
 }
+
+// Reserved reports whether a collector says this about itself: it is no telemetry of a mesh.
+func (s *Sample) Reserved() bool { return strings.HasPrefix(s.Metric, schemas.ReservedMetric) }
 
 // Samples is the Arrow schema samples/1.
 func Samples() *arrow.Schema {

@@ -22,7 +22,7 @@ type SourceProgress struct {
 	End       int64  `json:"end"`       // log end offset as last seen; lag = End - Durable
 	Watermark int64  `json:"watermark"` // event time, Unix ns; 0 = nothing seen yet
 	Idle      bool   `json:"idle"`      // the source does not hold others back
-	LastData  int64  `json:"last_data"` // when the newest message was written, Unix ns; 0 = never
+	LastData  int64  `json:"last_data"` // when the newest message with telemetry was written, Unix ns; 0 = never
 }
 
 // Encode returns the record's value.
