@@ -84,6 +84,14 @@ func (p *Planner) decide(
 		sick, others := c.split()
 		taken[all] = max(taken[all], 1) * growth(told(c.healthy(sick, others)), sick.Share-d.Proposed)
 	}
+	if was := last.decision; known && d.Code == CodeIncomplete && was.Verdict == schemas.Propose && at.Before(was.ValidUntil) {
+		if was.Code == CodeIncomplete { // it was taken back already
+			return schemas.Decision{}, false
+		}
+		if was.Proposed < d.Current {
+			d = c.keep(was, d)
+		}
+	}
 	if known && !due(last, d, f.Severity) {
 		return schemas.Decision{}, false
 	}

@@ -215,6 +215,13 @@ func TestNothingIsShiftedOnPartialTelemetry(t *testing.T) {
 			// A decision is looked at again a minute later at the earliest, and the window is forgotten five minutes later.
 			codes, whens := []string{}, []time.Time{}
 			for _, d := range all {
+				if err := d.Validate(); err != nil {
+					t.Error(err)
+				}
+				if back := late && d.Code == "incomplete_telemetry"; back && (d.Proposed != d.Current || !d.ValidUntil.Equal(all[0].ValidUntil)) ||
+					(d.Verdict == schemas.Propose) != (back || d.Code == "finding") {
+					t.Errorf("%s: %s of %v instead of %v until %v", d.Code, d.Verdict, d.Proposed, d.Current, d.ValidUntil)
+				}
 				codes, whens = append(codes, d.Code), append(whens, d.MadeAt)
 			}
 			want, times := []string{"incomplete_telemetry", "finding"}, []time.Time{at(201), at(231)}

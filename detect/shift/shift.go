@@ -4,13 +4,15 @@
 // A critical finding asks for 0 percent, a warning for half of the share the version had when it began. The other versions may not get more
 // load per instance than they have been seen to carry within a day, or a quarter more where the finding is critical: calls that fail now
 // weigh more than a modest step into the unknown. Less is proposed where that is not enough. Proposals hold for ten minutes and are renewed
-// while the finding fires, and none is made on partial telemetry, of the version itself or of those that would take its calls; nobody withdraws one, it ends. A version that gets no calls says nothing either: its finding resolves for want
-// of telemetry, and what was proposed ends with it.
+// while the finding fires. None is made on partial telemetry, of the version itself or of those that would take its calls, and one that
+// turns out to have been is taken back; otherwise nobody withdraws one, it ends. A version that gets no calls says nothing either: its
+// finding resolves for want of telemetry, and what was proposed ends with it.
 //
 // All of it is pure: the same windows and findings give the same decisions.
 package shift
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -182,6 +184,16 @@ func (c Case) decline(code string, current float64, sick Version) schemas.Decisi
 	d.Reason = why(code, c.Finding.Workload)
 	d.Counterfactual = c.otherwise(current)
 	d.Evidence = evidence(c, sick, nil, 1)
+	d.ID = d.Identity()
+	return d
+}
+
+// keep takes a proposal back: a decline supersedes nothing, and the proposal would go on asking for less. It holds for as long as that one.
+func (c Case) keep(was, declined schemas.Decision) schemas.Decision {
+	d := declined
+	d.Verdict, d.ValidUntil = schemas.Propose, was.ValidUntil
+	d.Reason = fmt.Sprintf("Keep %.0f percent; the proposal of %.0f percent made at %s no longer holds. %s",
+		d.Current, was.Proposed, was.MadeAt.UTC().Format(time.TimeOnly), declined.Reason)
 	d.ID = d.Identity()
 	return d
 }
