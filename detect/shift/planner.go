@@ -82,7 +82,15 @@ func (p *Planner) decide(
 	d := Propose(c)
 	if d.Verdict == schemas.Propose {
 		sick, others := c.split()
-		taken[all] = max(taken[all], 1) * growth(c.healthy(sick, others), sick.Share-d.Proposed)
+		taken[all] = max(taken[all], 1) * growth(told(c.healthy(sick, others)), sick.Share-d.Proposed)
+	}
+	if was := last.decision; known && d.Code == CodeIncomplete && was.Verdict == schemas.Propose && at.Before(was.ValidUntil) {
+		if was.Code == CodeIncomplete { // it was taken back already
+			return schemas.Decision{}, false
+		}
+		if was.Proposed < d.Current {
+			d = c.keep(was, d)
+		}
 	}
 	if known && !due(last, d, f.Severity) {
 		return schemas.Decision{}, false
@@ -120,8 +128,12 @@ func (p *Planner) state(f schemas.Finding, firing []schemas.Finding, at time.Tim
 	var calls float64
 	for name, t := range versions {
 		sum := t.since(from, end)
-		v := Version{Name: name, PerMinute: sum.calls / lookback.Minutes(), PerInstance: sum.load(lookback), Seen: t.seen(end)}
-		v.Signal, v.Low, v.High = t.since(began, end).signal(f.Signal)
+		since := t.since(began, end)
+		v := Version{
+			Name: name, PerMinute: sum.calls / lookback.Minutes(), PerInstance: sum.load(lookback), Seen: t.seen(end),
+			Missing: 1 - min(sum.told(), since.told()),
+		}
+		v.Signal, v.Low, v.High = since.signal(f.Signal)
 		w := f.Workload
 		w.Version = name
 		v.Firing = slices.ContainsFunc(firing, func(o schemas.Finding) bool { return o.Workload == w })
@@ -135,6 +147,15 @@ func (p *Planner) state(f schemas.Finding, firing []schemas.Finding, at time.Tim
 	}
 	slices.SortFunc(out, func(a, b Version) int { return cmp.Compare(a.Name, b.Name) })
 	return out
+}
+
+// Lower notes windows about which more is missing than was known when they were taken.
+func (p *Planner) Lower(incomplete []schemas.Incomplete) {
+	for _, w := range incomplete {
+		if t := p.workloads[w.Unversioned()][w.Version]; t != nil {
+			t.lower(w.Start.UnixNano(), w.Completeness)
+		}
+	}
 }
 
 func (p *Planner) follow(w schemas.ServiceWindow) {

@@ -188,3 +188,59 @@ func BenchmarkStep(b *testing.B) {
 		i++
 	}
 }
+
+// TestNothingIsShiftedOnPartialTelemetry: a window of the five minutes misses part of its calls, at the version itself or at its sibling,
+// and that is known as it comes, or three windows later.
+func TestNothingIsShiftedOnPartialTelemetry(t *testing.T) {
+	f := finding(schemas.SeverityCritical, schemas.SignalErrorRate, at(199))
+	for _, version := range []string{"v1", "v2"} {
+		for _, late := range []bool{false, true} {
+			p, _ := day(200)
+			var all []schemas.Decision
+			for i := 200; i < 240; i++ {
+				windows := []schemas.ServiceWindow{calls(i, "v1", 24, 0), calls(i, "v2", 6, 2)}
+				if i == 203 {
+					p.Lower([]schemas.Incomplete{{Workload: unnamed(), Start: at(200), Completeness: 0.3}}) // of nobody
+					if late {
+						p.Lower([]schemas.Incomplete{{Workload: of(version), Start: at(200), Completeness: 0.3}})
+					}
+				}
+				for k := range windows {
+					if i == 200 && !late && windows[k].Version == version {
+						windows[k].Completeness = 0.3
+					}
+				}
+				all = append(all, p.Step(at(i+1), windows, []schemas.Finding{f})...)
+			}
+			// A decision is looked at again a minute later at the earliest, and the window is forgotten five minutes later.
+			codes, whens := []string{}, []time.Time{}
+			for _, d := range all {
+				if err := d.Validate(); err != nil {
+					t.Error(err)
+				}
+				if back := late && d.Code == "incomplete_telemetry"; back && (d.Proposed != d.Current || !d.ValidUntil.Equal(all[0].ValidUntil)) ||
+					(d.Verdict == schemas.Propose) != (back || d.Code == "finding") {
+					t.Errorf("%s: %s of %v instead of %v until %v", d.Code, d.Verdict, d.Proposed, d.Current, d.ValidUntil)
+				}
+				codes, whens = append(codes, d.Code), append(whens, d.MadeAt)
+			}
+			want, times := []string{"incomplete_telemetry", "finding"}, []time.Time{at(201), at(231)}
+			if late {
+				want, times = []string{"finding", "incomplete_telemetry", "finding"}, []time.Time{at(201), at(207), at(231)}
+			}
+			if !reflect.DeepEqual(codes, want) || !reflect.DeepEqual(whens, times) {
+				t.Errorf("%s, known late: %t: decisions %v at %v, want %v at %v", version, late, codes, whens, want, times)
+			}
+		}
+	}
+}
+
+func of(version string) schemas.Workload {
+	w := target
+	w.Version = version
+	return w
+}
+
+func unnamed() schemas.Workload {
+	return schemas.Workload{Cluster: "c", Namespace: "shop", Name: "other", Version: "v1"}
+}

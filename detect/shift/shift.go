@@ -4,18 +4,25 @@
 // A critical finding asks for 0 percent, a warning for half of the share the version had when it began. The other versions may not get more
 // load per instance than they have been seen to carry within a day, or a quarter more where the finding is critical: calls that fail now
 // weigh more than a modest step into the unknown. Less is proposed where that is not enough. Proposals hold for ten minutes and are renewed
-// while the finding fires; nobody withdraws one, it ends. A version that gets no calls says nothing either: its finding resolves for want
-// of telemetry, and what was proposed ends with it.
+// while the finding fires. None is made on partial telemetry, of the version itself or of those that would take its calls, and one that
+// turns out to have been is taken back; otherwise nobody withdraws one, it ends. A version that gets no calls says nothing either: its
+// finding resolves for want of telemetry, and what was proposed ends with it.
 //
 // All of it is pure: the same windows and findings give the same decisions.
 package shift
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/weirmesh/weir/schemas"
 )
+
+// leastComplete is how complete telemetry has to be for a shift: what was not told of a version may have gone well, and what was not told of
+// its siblings takes room that they seem to have. It is the planner's demand too.
+const leastComplete = 0.98
 
 const (
 	proposalHolds = 10 * time.Minute
@@ -28,6 +35,8 @@ const (
 	CodeSiblingRange = "sibling_range"      // the other versions would get more load than they have been seen to carry
 	CodeOnlyVersion  = "only_version"       // no other version takes traffic
 	CodeNoHealthy    = "no_healthy_sibling" // the other versions are no better
+	// CodeIncomplete: part of what happened was not told, so that the version may look worse, or the others idler, than they are.
+	CodeIncomplete = "incomplete_telemetry"
 )
 
 // Version is how one version of a workload has done in the last five minutes.
@@ -40,6 +49,8 @@ type Version struct {
 	Signal, Low, High float64
 	// PerInstance is its calls per second and instance; Seen is the most it has carried over a minute within a day.
 	PerInstance, Seen float64
+	// Missing is the part of its telemetry that is missing in these five minutes, or since the finding began where that is more; 0..1.
+	Missing float64
 }
 
 // Case is what is known when a shift is considered.
@@ -61,6 +72,10 @@ func Propose(c Case) schemas.Decision {
 	if len(healthy) == 0 {
 		return c.decline(CodeNoHealthy, current, sick)
 	}
+	healthy = told(healthy)
+	if sick.untold() || len(healthy) == 0 {
+		return c.decline(CodeIncomplete, current, sick)
+	}
 	goal := min(c.goal(current), current)
 	proposed := max(goal, math.Ceil(sick.Share-room(healthy, c.stretch())-1e-9))
 	switch {
@@ -70,6 +85,13 @@ func Propose(c Case) schemas.Decision {
 		return c.decline(CodeSiblingRange, current, sick)
 	}
 	return c.propose(CodeSiblingRange, current, proposed, sick, healthy)
+}
+
+func (v Version) untold() bool { return v.Missing > 1-leastComplete+1e-9 }
+
+// told are the versions whose telemetry is complete enough.
+func told(versions []Version) []Version {
+	return slices.DeleteFunc(slices.Clone(versions), Version.untold)
 }
 
 // split parts the version of the finding from the others that take traffic.
@@ -166,10 +188,20 @@ func (c Case) decline(code string, current float64, sick Version) schemas.Decisi
 	return d
 }
 
+// keep takes a proposal back: a decline supersedes nothing, and the proposal would go on asking for less. It holds for as long as that one.
+func (c Case) keep(was, declined schemas.Decision) schemas.Decision {
+	d := declined
+	d.Verdict, d.ValidUntil = schemas.Propose, was.ValidUntil
+	d.Reason = fmt.Sprintf("Keep %.0f percent; the proposal of %.0f percent made at %s no longer holds. %s",
+		d.Current, was.Proposed, was.MadeAt.UTC().Format(time.TimeOnly), declined.Reason)
+	d.ID = d.Identity()
+	return d
+}
+
 func (c Case) decision(v schemas.Verdict, code string, holds time.Duration) schemas.Decision {
 	return schemas.Decision{
 		MadeAt: c.At, ValidUntil: c.At.Add(holds), Kind: schemas.Shift, Verdict: v, Target: c.Finding.Workload, Signal: c.Finding.Signal,
-		Code: code, Cause: c.Finding.ID, Inputs: c.Finding.Inputs, Model: schemas.Model{Name: "shift", Version: "1"},
+		Code: code, Cause: c.Finding.ID, Inputs: c.Finding.Inputs, Model: schemas.Model{Name: "shift", Version: "2"},
 	}
 }
 

@@ -49,6 +49,7 @@ func TestPropose(t *testing.T) {
 	firing := func(v *shift.Version) { v.Firing = true }
 	seen := func(most float64) func(*shift.Version) { return func(v *shift.Version) { v.Seen = most } }
 	signal := func(s float64) func(*shift.Version) { return func(v *shift.Version) { v.Signal = s } }
+	missing := func(part float64) func(*shift.Version) { return func(v *shift.Version) { v.Missing = part } }
 	all := func(v *shift.Version) { v.Share, v.Seen = 100, 1.2 }
 	for _, c := range []struct {
 		name     string
@@ -98,6 +99,29 @@ func TestPropose(t *testing.T) {
 			with(v1(), func(v *shift.Version) { v.Share = 40 }), v2(),
 			with(v1(), func(v *shift.Version) { v.Name, v.Share, v.Firing = "v3", 40, true }),
 		}, schemas.Propose, "finding", 20, 0},
+		{
+			"another whose telemetry is incomplete: nobody knows its room", critical, 0,
+			[]shift.Version{with(v1(), missing(0.03)), v2()},
+			schemas.Decline, "incomplete_telemetry", 20, 20,
+		},
+		{
+			"its own is incomplete: what is not told may have gone well", critical, 0,
+			[]shift.Version{v1(), with(v2(), missing(0.03))},
+			schemas.Decline, "incomplete_telemetry", 20, 20,
+		},
+		{
+			"hardly anything is missing", critical, 0,
+			[]shift.Version{with(v1(), missing(0.01)), with(v2(), missing(0.02))},
+			schemas.Propose, "finding", 20, 0,
+		},
+		{
+			"one of two others is incomplete, and the other is at the end of its range", warning, 0,
+			[]shift.Version{
+				with(v1(), func(v *shift.Version) { v.Share, v.Missing = 40, 0.5 }), v2(),
+				with(v1(), func(v *shift.Version) { v.Name, v.Share, v.Seen = "v3", 40, 1.2 }),
+			},
+			schemas.Decline, "sibling_range", 20, 20,
+		},
 		{
 			"all was shifted already", critical, 20,
 			[]shift.Version{with(v1(), all), {Name: "v2", Signal: math.NaN()}},

@@ -34,6 +34,8 @@ func why(code string, w schemas.Workload) string {
 	switch code {
 	case CodeOnlyVersion:
 		return fmt.Sprintf("No other version of %s takes traffic, so there is nowhere to send the calls.", w.Name)
+	case CodeIncomplete:
+		return fmt.Sprintf("Part of the telemetry of %s is missing, so neither its trouble nor the room of its other versions is certain.", w.Name)
 	case CodeNoHealthy:
 		return fmt.Sprintf("No other version of %s does better than %s at the same time.", w.Name, detect.Title(w))
 	}
@@ -77,6 +79,9 @@ func evidence(c Case, sick Version, healthy []Version, grow float64) []schemas.F
 		{Name: "share", Value: tidy(sick.Share), Unit: "percent"},
 		{Name: "calls_per_minute", Value: tidy(sick.PerMinute)},
 		{Name: "observed", Value: tidy(sick.Signal), Unit: unit},
+	}
+	if sick.Missing > 0 {
+		facts = append(facts, schemas.Fact{Name: "completeness", Value: tidy(1 - sick.Missing)})
 	}
 	if len(healthy) == 0 {
 		return facts

@@ -12,8 +12,11 @@ const (
 	window   = 10 * time.Second
 	aMinute  = 6  // windows
 	hours    = 24 // for which the largest load is remembered
-	lookback = slots * window
+	lookback = Lookback
 )
+
+// Lookback is how far back the windows lie that a shift rests on.
+const Lookback = slots * window
 
 // slot is what is remembered of one window.
 type slot struct {
@@ -21,6 +24,7 @@ type slot struct {
 	calls, failed, known float64
 	ms                   float64 // sum over calls
 	instances            int
+	complete             float64 // part of what happened that was told
 }
 
 // traffic is what one version has carried lately.
@@ -35,7 +39,10 @@ type traffic struct {
 
 func (t *traffic) observe(w schemas.ServiceWindow) {
 	start := w.Start.UnixNano()
-	s := slot{start: start, calls: float64(w.Calls), failed: float64(w.Errors), known: float64(w.StatusKnown), instances: w.Instances}
+	s := slot{
+		start: start, calls: float64(w.Calls), failed: float64(w.Errors), known: float64(w.StatusKnown), instances: w.Instances,
+		complete: completeness(w.Completeness),
+	}
 	if w.Calls > 0 {
 		s.ms = w.MeanMs * s.calls
 	}
@@ -48,6 +55,21 @@ func (t *traffic) observe(w schemas.ServiceWindow) {
 	}
 	// A minute that is not complete in the windows counts as less load, never as more.
 	top.load = max(top.load, t.since(start-(aMinute-1)*int64(window), start+int64(window)).load(aMinute*window))
+}
+
+// completeness is between 0 and 1; what nobody knows is not complete.
+func completeness(told float64) float64 {
+	if math.IsNaN(told) {
+		return 0
+	}
+	return min(max(told, 0), 1)
+}
+
+// lower notes that the window that begins at start was less complete than was known.
+func (t *traffic) lower(start int64, told float64) {
+	if s := &t.slots[start/int64(window)%slots]; s.start == start {
+		s.complete = min(s.complete, completeness(told))
+	}
 }
 
 // seen is the largest load per instance over a minute in the last 24 hours, in calls per second.
@@ -65,6 +87,15 @@ func (t *traffic) seen(end int64) (most float64) {
 type total struct {
 	slot
 	msms, mscalls, callscalls float64 // sums of products, for the spread of the mean
+	windows                   int
+}
+
+// told is how complete the windows are on average; 1 without any.
+func (s total) told() float64 {
+	if s.windows == 0 {
+		return 1
+	}
+	return s.complete / float64(s.windows)
 }
 
 // since sums up the remembered windows that start at or after from and before to.
@@ -73,6 +104,8 @@ func (t *traffic) since(from, to int64) (sum total) {
 		if s.start < from || s.start >= to || s.calls == 0 {
 			continue
 		}
+		sum.windows++
+		sum.complete += s.complete
 		sum.calls += s.calls
 		sum.failed += s.failed
 		sum.known += s.known

@@ -20,6 +20,8 @@ import (
 type Reader interface {
 	// ServiceWindows returns the windows with from <= start and end <= to, ordered by start and then by name and version.
 	ServiceWindows(ctx context.Context, r schemas.Resolution, from, to time.Time) ([]schemas.ServiceWindow, error)
+	// Incomplete returns the windows with from <= start and end <= to about which telemetry is missing, as far as is known by now.
+	Incomplete(ctx context.Context, r schemas.Resolution, from, to time.Time) ([]schemas.Incomplete, error)
 }
 
 // Service implements decide.Service.
@@ -56,8 +58,25 @@ func (s *Service) Step(ctx context.Context, from, to time.Time) (decide.Output, 
 		}
 		end := at.Add(step)
 		out.Findings = append(out.Findings, s.series.Observe(end, windows[:n])...)
-		out.Decisions = append(out.Decisions, s.shifts.Step(end, windows[:n], s.series.Active())...)
+		firing := s.series.Active()
+		if err := s.again(ctx, end, firing); err != nil {
+			return decide.Output{}, err
+		}
+		out.Decisions = append(out.Decisions, s.shifts.Step(end, windows[:n], firing)...)
 		windows = windows[n:]
 	}
 	return out, nil
+}
+
+// again asks once more about the windows that a shift would rest on: that one was incomplete is known seconds or minutes after it was read.
+func (s *Service) again(ctx context.Context, end time.Time, firing []schemas.Finding) error {
+	if len(firing) == 0 {
+		return nil
+	}
+	incomplete, err := s.reader.Incomplete(ctx, schemas.Shortest(), end.Add(-shift.Lookback), end)
+	if err != nil {
+		return fmt.Errorf("read what is missing before %s: %w", end.Format(time.RFC3339), err)
+	}
+	s.shifts.Lower(incomplete)
+	return nil
 }

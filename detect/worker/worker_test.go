@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirmesh/weir/detect/shift"
 	"github.com/weirmesh/weir/detect/worker"
 	"github.com/weirmesh/weir/ingest/decide"
 	"github.com/weirmesh/weir/schemas"
@@ -19,7 +20,14 @@ const step = 10 * time.Second
 
 // counted is what the windows would be if the mesh's spans were counted: everything the detect stage sees.
 type counted struct {
-	windows []schemas.ServiceWindow
+	windows    []schemas.ServiceWindow
+	incomplete []schemas.Incomplete // known only after the windows were read
+}
+
+func (c *counted) Incomplete(_ context.Context, _ schemas.Resolution, from, to time.Time) ([]schemas.Incomplete, error) {
+	return slices.DeleteFunc(slices.Clone(c.incomplete), func(w schemas.Incomplete) bool {
+		return w.Start.Before(from) || w.Start.Add(step).After(to)
+	}), nil
 }
 
 func (c *counted) ServiceWindows(_ context.Context, _ schemas.Resolution, from, to time.Time) ([]schemas.ServiceWindow, error) {
@@ -163,6 +171,28 @@ func TestTheDemosFaultIsFound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatIsMissedLaterShiftsNothing: the windows were whole when they were read, and later it is known that they were not.
+func TestWhatIsMissedLaterShiftsNothing(t *testing.T) {
+	c, cfg := count(t, short(1, false))
+	for _, w := range c.windows {
+		if began := cfg.End().Add(cfg.Faults[0].From); w.Start.After(began.Add(-time.Minute)) {
+			c.incomplete = append(c.incomplete, schemas.Incomplete{Workload: w.Workload, Start: w.Start, Completeness: 0.9})
+		}
+	}
+	declined := 0
+	for _, d := range decideAll(t, c, cfg).Decisions {
+		if d.Verdict == schemas.Propose {
+			t.Errorf("on nine tenths of what happened: %s", d.Reason)
+		}
+		if d.Code == shift.CodeIncomplete {
+			declined++
+		}
+	}
+	if declined == 0 {
+		t.Error("nobody says why nothing is proposed")
 	}
 }
 

@@ -295,6 +295,37 @@ func TestWhatIsMissedLaterLeadsToNoReduction(t *testing.T) {
 	}
 }
 
+// TestAReductionIsWithdrawnWhenAGapIsKnown: fewer replicas are proposed, and then it turns out that the minute it was decided in was not
+// whole. The next minute takes it back, by a proposal to keep what runs, which is good for as long.
+func TestAReductionIsWithdrawnWhenAGapIsKnown(t *testing.T) {
+	const begin = 2*1440 + 100
+	m := run(days)
+	s := newService(t, m)
+	step(t, s, 0, begin)
+	reduced, minute := schemas.Decision{}, begin
+	for ; reduced.ID == "" && minute < days-1; minute++ {
+		for _, d := range reductions(step(t, s, minute, minute+1), "cart", 0, days) {
+			reduced = d
+		}
+	}
+	if reduced.ID == "" {
+		t.Fatal("nothing is reduced that could be withdrawn")
+	}
+	m.incomplete = []schemas.Incomplete{{
+		Workload: reduced.Target, Start: start.Add(time.Duration(minute-1) * time.Minute), Completeness: 2. / 3,
+	}}
+	var said []schemas.Decision
+	for _, d := range step(t, s, minute, minute+1).Decisions {
+		if d.Target == reduced.Target {
+			said = append(said, d)
+		}
+	}
+	if len(said) != 1 || said[0].Verdict != schemas.Propose || said[0].Proposed != reduced.Current || said[0].Current != reduced.Current ||
+		said[0].Code != plan.IncompleteTelemetry || said[0].ValidUntil.Before(reduced.ValidUntil) {
+		t.Errorf("%s\nis followed by %+v", reduced.Reason, said)
+	}
+}
+
 func TestARetryStormIsNotGrowth(t *testing.T) {
 	const from, to = 2*1440 + 100, 2*1440 + 220
 	storm := func(minute int, w *schemas.ServiceWindow) {

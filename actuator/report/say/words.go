@@ -115,6 +115,8 @@ func Label(name string) string {
 		return "history"
 	case "minutes_present":
 		return "minutes of the last 24 h that have a window"
+	case "completeness":
+		return "completeness of its telemetry meanwhile, 0 to 1"
 	case "completeness_lowest":
 		return "lowest completeness of them, 0 to 1"
 	case "instances_day_max":
