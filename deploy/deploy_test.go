@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -28,6 +30,7 @@ func kinds() map[string]func() any {
 	return map[string]func() any{
 		"v1/Namespace":                                    func() any { return &corev1.Namespace{} },
 		"v1/ServiceAccount":                               func() any { return &corev1.ServiceAccount{} },
+		"batch/v1/Job":                                    func() any { return &batchv1.Job{} },
 		"v1/Service":                                      func() any { return &corev1.Service{} },
 		"apps/v1/Deployment":                              func() any { return &appsv1.Deployment{} },
 		"policy/v1/PodDisruptionBudget":                   func() any { return &policyv1.PodDisruptionBudget{} },
@@ -41,6 +44,7 @@ func kinds() map[string]func() any {
 func documents(t *testing.T) map[string][]any {
 	t.Helper()
 	files, err := filepath.Glob("kubernetes/[0-9]*.yaml")
+	files = append(files, filepath.Join("kubernetes", "prepare", "jobs.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no manifests: %v", err)
 	}
@@ -128,9 +132,49 @@ func TestConfigurationsAreValid(t *testing.T) {
 	if err != nil || len(files) != 5 {
 		t.Fatalf("%d configurations, want 5: %v", len(files), err)
 	}
-	for _, file := range append(files, "up.yaml") {
+	for _, file := range append(files, "up.yaml", "kubernetes/prepare/admin.yaml") {
 		if _, _, err := config.Load(config.Options{File: file}); err != nil {
 			t.Errorf("%s: %v", file, err)
+		}
+		if file != "up.yaml" { // which offers what excludes each other
+			checkOffered(t, file)
+		}
+	}
+}
+
+// checkOffered loads a configuration with the settings that it offers in comments.
+func checkOffered(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := filepath.Join(t.TempDir(), "weir.yaml")
+	offered := regexp.MustCompile(`(?m)^( +)# ([a-z_]+: )`).ReplaceAll(text, []byte("$1$2"))
+	if err := os.WriteFile(all, offered, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := config.Load(config.Options{File: all}); err != nil {
+		t.Errorf("%s with all that it offers: %v", file, err)
+	}
+}
+
+// TestJobsAreRestricted wants of the jobs what the stages have: no right in the cluster, and a command that is there.
+func TestJobsAreRestricted(t *testing.T) {
+	jobs := documents(t)["Job"]
+	if len(jobs) != 2 {
+		t.Fatalf("%d jobs, want one for topics and one for the schema", len(jobs))
+	}
+	for _, object := range jobs {
+		j := object.(*batchv1.Job)
+		pod := j.Spec.Template.Spec
+		c := pod.Containers[0]
+		if !*pod.SecurityContext.RunAsNonRoot || !*c.SecurityContext.ReadOnlyRootFilesystem || *c.SecurityContext.AllowPrivilegeEscalation ||
+			*pod.AutomountServiceAccountToken {
+			t.Errorf("%s is not as restricted as it could be", j.Name)
+		}
+		if c.Args[0] != strings.TrimPrefix(j.Name, "weir-") || c.Args[1] != "apply" {
+			t.Errorf("%s runs %v", j.Name, c.Args)
 		}
 	}
 }

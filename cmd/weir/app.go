@@ -103,6 +103,15 @@ func (a *app) startOps(ctx context.Context) (address string, stop func(), err er
 	return server.Addr(), func() { cancel(); <-done }, nil
 }
 
+// sayUp logs once that a stage can work, unless ctx ends before.
+func (a *app) sayUp(ctx context.Context, message string, args ...any) {
+	select {
+	case <-a.ready.First():
+		a.log.Info(message, args...)
+	case <-ctx.Done():
+	}
+}
+
 // kafkaConfig is how to reach Kafka at addresses, to use only the given topics, or any if there are none.
 func (a *app) kafkaConfig(addresses []string, topics ...string) kafka.Config {
 	k := a.cfg.Kafka

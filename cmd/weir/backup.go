@@ -126,7 +126,7 @@ func (a *app) backupDirectory(ctx context.Context, to string, out io.Writer) (er
 		return err
 	}
 	if err := os.Mkdir(to, 0o700); err != nil {
-		return fmt.Errorf("make backup: %w", err)
+		return fmt.Errorf("make the folder of --to, which must not be there yet: %w", err)
 	}
 	for _, part := range append([]string{storePart}, otherParts()...) {
 		if err := copyTree(ctx, filepath.Join(a.cfg.DataDir, part), filepath.Join(to, part), &m); err != nil {
@@ -168,7 +168,7 @@ func (a *app) backupPositions(ctx context.Context, to string, out io.Writer) err
 		return err
 	}
 	if err := os.Mkdir(to, 0o700); err != nil {
-		return fmt.Errorf("make backup: %w", err)
+		return fmt.Errorf("make the folder of --to, which must not be there yet: %w", err)
 	}
 	if err := writeManifest(to, m); err != nil {
 		return err

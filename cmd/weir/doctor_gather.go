@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weirmesh/weir/internal/config"
 	"github.com/weirmesh/weir/internal/doctor"
 	"github.com/weirmesh/weir/internal/lock"
 	"github.com/weirmesh/weir/internal/pause"
@@ -83,12 +85,32 @@ func (g *examiner) find(o doctorOptions) error {
 
 func (g *examiner) settings() doctor.Settings {
 	s := doctor.Settings{
-		KafkaRetention: g.cfg.Kafka.Retention, StoreRetention: g.cfg.ClickHouse.Retention, Insecure: g.cfg.Insecure,
+		KafkaRetention: g.cfg.Kafka.Retention, StoreRetention: g.cfg.ClickHouse.Retention, PlainText: g.plainText(),
 	}
 	if g.cfg.ClickHouse.Address == "" { // the engine is embedded
 		s.MemoryMiB = g.cfg.ClickHouse.MemoryMiB + g.cfg.Collector.MemoryLimitMiB
 	}
 	return s
+}
+
+// plainText names the listeners of this configuration that others reach without TLS.
+func (g *examiner) plainText() (keys []string) {
+	if g.server != nil {
+		return nil
+	}
+	listen := map[string]string{"collector.grpc": g.cfg.Collector.GRPC, "collector.http": g.cfg.Collector.HTTP, "ops.listen": g.cfg.Ops.Listen}
+	if len(g.cfg.Kafka.Addresses) == 0 {
+		listen["broker.listen"] = g.cfg.Broker.Listen
+	}
+	if g.cfg.ClickHouse.Address == "" {
+		listen["clickhouse.listen"] = g.cfg.ClickHouse.Listen
+	}
+	for _, key := range slices.Sorted(maps.Keys(listen)) {
+		if listen[key] != "" && config.CheckListen(listen[key], false, false) != nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // keys looks at key files without making any.
@@ -128,7 +150,11 @@ func (g *examiner) host() doctor.Host {
 // diskOf is the room on the file system of a folder, in bytes; zeros where it cannot be seen.
 func diskOf(dir string) (free, total uint64) {
 	var fs syscall.Statfs_t
-	if syscall.Statfs(dir, &fs) != nil {
+	for err := syscall.Statfs(dir, &fs); err != nil; err = syscall.Statfs(dir, &fs) {
+		if parent := filepath.Dir(dir); errors.Is(err, syscall.ENOENT) && parent != dir { // it is made when a stage starts
+			dir = parent
+			continue
+		}
 		return 0, 0
 	}
 	return fs.Bavail * uint64(fs.Bsize), fs.Blocks * uint64(fs.Bsize)

@@ -157,7 +157,7 @@ func askTelemetry(ctx context.Context, cfg clickhouse.Config) (*doctor.Telemetry
 		return nil, fmt.Errorf("add up the last hour: %w", err)
 	}
 	t.Weighted = weighted == 1
-	if err := ask(ctx, cfg, "SELECT count() FROM gaps FINAL WHERE stored > now() - 3600", &t.Gaps); err != nil {
+	if err := ask(ctx, cfg, "SELECT count() FROM gaps FINAL WHERE stored > now() - 3600 AND share > 0 AND kind != 'quiet'", &t.Gaps); err != nil {
 		return nil, fmt.Errorf("count gaps: %w", err)
 	}
 	t.Ahead, err = column(ctx, cfg, "SELECT DISTINCT concat(namespace, '/', workload) FROM service_10s "+

@@ -164,11 +164,15 @@ func (e erasure) print(out io.Writer, format string) error {
 	}
 	what := map[bool]string{false: "would be erased", true: "erased"}[e.Done]
 	if len(e.Tables) == 0 {
-		fmt.Fprintln(out, "no table has it")
+		fmt.Fprintln(out, "no table has it: names are as in `weir query 'SELECT DISTINCT tenant, namespace, workload, instance FROM instance_windows'`")
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for _, t := range e.Tables {
-		fmt.Fprintf(w, "%s\t%d rows %s\t%d rows of others lose its name\n", t.Table, t.Rows, what, t.Named)
+		named := ""
+		if t.Named > 0 {
+			named = fmt.Sprintf("\t%d rows of others: the name goes", t.Named)
+		}
+		fmt.Fprintf(w, "%s\t%d rows %s%s\n", t.Table, t.Rows, what, named)
 	}
 	for _, m := range e.Mentions {
 		fmt.Fprintf(w, "%s.%s\t%d rows of others mention it in their text\tthey go with their retention\n", m.Table, m.Column, m.Rows)

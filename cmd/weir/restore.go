@@ -54,7 +54,7 @@ func restoreCommand() *cobra.Command {
 			return a.restoreDirectory(ctx, from, m, out)
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "folder that a backup made")
+	cmd.Flags().StringVar(&from, "from", "", "`DIR` that weir backup made")
 	cmd.Flags().BoolVar(&storeOnly, "store", false, "keep the log of the data directory, restore only what was counted and decided")
 	keyFlag(cmd.Flags(), "clickhouse", "clickhouse.address")
 	keyFlag(cmd.Flags(), "kafka", "kafka.addresses")

@@ -120,6 +120,9 @@ func schemaApplyCommand() *cobra.Command {
 				if err := a.prepareSchema(ctx, c); err != nil {
 					return err
 				}
+				if err := a.setRetention(ctx, c); err != nil {
+					return err
+				}
 				after, err := c.SchemaVersion(ctx)
 				if err != nil {
 					return err
@@ -179,14 +182,21 @@ func (a *app) withWritableStore(ctx context.Context, body func(*clickhouse.Clien
 	return body(c)
 }
 
-// prepareSchema brings schema and retention up to date, or checks the schema where this process may not change it.
+// prepareSchema brings the schema up to date, or checks it where this process may not change it.
 func (a *app) prepareSchema(ctx context.Context, c *clickhouse.Client) error {
 	cfg := a.cfg.ClickHouse
 	if !cfg.Migrate {
 		return c.CheckSchema(ctx)
 	}
-	if err := c.Migrate(ctx); err != nil {
-		return err
+	return c.Migrate(ctx)
+}
+
+// setRetention makes the tables keep their rows as this configuration says. Only who writes windows does it, so that a stage or a tool with
+// another configuration does not drop what is to be kept.
+func (a *app) setRetention(ctx context.Context, c *clickhouse.Client) error {
+	cfg := a.cfg.ClickHouse
+	if !cfg.Migrate {
+		return nil
 	}
 	return c.SetRetention(ctx, clickhouse.Retention{
 		Short: cfg.Retention, Minutes: cfg.Minutes, Hours: cfg.Hours, Forecasts: cfg.Forecasts, Decisions: cfg.Decisions, Spans: cfg.Spans,

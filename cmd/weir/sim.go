@@ -33,7 +33,7 @@ type scenarioOptions struct {
 
 func (o *scenarioOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.file, "scenario", "", "scenario file (YAML); `weir sim example` prints one")
+	f.StringVar(&o.file, "scenario", "", "`FILE` with a scenario (YAML); weir sim example prints one")
 	f.StringVar(&o.preset, "preset", string(scenario.ShopPreset), "what to simulate without a file: shop or single")
 	f.Uint64Var(&o.seed, "seed", 1, "chance: the same seed gives the same mesh, calls and faults")
 	f.BoolVar(&o.healthy, "healthy", false, "leave the faults out")

@@ -114,6 +114,9 @@ func (a *app) size(ctx context.Context, o sizeOptions, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if totals.LastWindow.IsZero() {
+			return errors.New("nothing is counted yet: `weir status` shows how far telemetry has come")
+		}
 		from, to, err := o.times(totals.LastWindow) // the newest window may still grow
 		if err != nil {
 			return usageError{err}

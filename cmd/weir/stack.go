@@ -84,6 +84,9 @@ func (s *stack) startStore(ctx context.Context) (stop func() error, failed <-cha
 	if err != nil {
 		return nil, nil, errors.Join(err, end())
 	}
+	if err := s.setRetention(ctx, s.store); err != nil {
+		return nil, nil, errors.Join(err, s.store.Close(), end())
+	}
 	s.ready.Set("clickhouse", nil)
 	return func() error { return errors.Join(s.store.Close(), end()) }, failed, nil
 }

@@ -37,6 +37,7 @@ func collectorCommand() *cobra.Command {
 				}
 				k.Close() // the exporter brings its own connections; this one made sure of the topics
 				a.ready.Set("kafka", nil)
+				go a.sayUp(cmd.Context(), "Collector is up", "otlp_grpc", a.cfg.Collector.GRPC, "otlp_http", a.cfg.Collector.HTTP)
 				return a.runCollector(cmd.Context(), a.cfg.Kafka.Addresses)
 			})
 		},
@@ -61,6 +62,9 @@ func featuresCommand() *cobra.Command {
 				return err
 			}
 			return a.worker(cmd.Context(), "features", a.cfg.Kafka.Group, topicsRead(), func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
+				if err := a.setRetention(ctx, s); err != nil {
+					return err
+				}
 				if err := recordTopics(ctx, k, s); err != nil {
 					return err
 				}
@@ -165,6 +169,7 @@ func (a *app) worker(ctx context.Context, stage, group string, topics []string, 
 			return err
 		}
 		defer func() { err = errors.Join(err, consumer.Close()) }()
+		go a.sayUp(ctx, "Stage is up", "stage", stage, "group", group)
 		return run(ctx, consumer, k, s)
 	})
 }

@@ -58,7 +58,7 @@ func TestEachFailure(t *testing.T) {
 	}{
 		{"config.consistent", doctor.Failed, "counts twice", func(f *doctor.Facts) { f.Settings.StoreRetention = 24 * time.Hour; f.Store.Retention = 24 * time.Hour }},
 		{"config.consistent", doctor.Warning, "outage", func(f *doctor.Facts) { f.Settings.KafkaRetention = time.Hour }},
-		{"config.consistent", doctor.Warning, "plain text", func(f *doctor.Facts) { f.Settings.Insecure = true }},
+		{"config.consistent", doctor.Warning, "plain text", func(f *doctor.Facts) { f.Settings.PlainText = []string{"ops.listen"} }},
 		{"config.consistent", doctor.Warning, "memory", func(f *doctor.Facts) { f.Host.MemoryLimit = 2 << 30 }},
 		{"keys.signing", doctor.Failed, "chmod", func(f *doctor.Facts) { f.Keys[0].Err = "others may use k: run chmod 600 k" }},
 		{"keys.signing", doctor.Skipped, "no key", func(f *doctor.Facts) { f.Keys[0].Found = false }},

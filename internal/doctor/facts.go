@@ -19,8 +19,8 @@ type Facts struct {
 // Settings are the values of the configuration that have to fit together.
 type Settings struct {
 	KafkaRetention, StoreRetention time.Duration
-	Insecure                       bool
-	MemoryMiB                      int // what the embedded engine and the collector may take together
+	PlainText                      []string // keys of listeners that speak plain text beyond loopback
+	MemoryMiB                      int      // what the embedded engine and the collector may take together
 }
 
 // Key is one key file, or a set of trusted ones.
@@ -112,7 +112,7 @@ type Telemetry struct {
 	Skewed                                               uint64
 	Ahead                                                []string // workloads with windows in the future of ClickHouse's clock
 	Unnamed                                              uint64   // calls of workloads that say no name
-	Gaps                                                 uint64
+	Gaps                                                 uint64   // in which telemetry is missing for certain
 	Letters                                              []Letters
 }
 

@@ -57,7 +57,7 @@ func checkTelemetry(f Facts) []Result {
 	all := checkLetters(t)
 	if t.Gaps > 0 {
 		all = append(all, warning("telemetry.gaps", fmt.Sprintf("%d gaps were found in the last hour: windows in them are not complete", t.Gaps),
-			"weir query 'SELECT * FROM gaps FINAL ORDER BY stored DESC LIMIT 10' says when and why"))
+			"weir query 'SELECT * FROM gaps FINAL WHERE share > 0 ORDER BY stored DESC LIMIT 10' says when and why"))
 	}
 	if len(t.Ahead) > 0 {
 		all = append(all, warning("telemetry.clocks", "clocks of senders are ahead: "+list(t.Ahead), "let those machines follow a time server: their calls are in windows of the future"))

@@ -28,8 +28,8 @@ func checkSettings(f Facts) []Result {
 		all = append(all, warning(check, fmt.Sprintf("kafka.retention is %s: an outage of ClickHouse that lasts longer loses telemetry", short(s.KafkaRetention)),
 			"set kafka.retention to at least the time it takes you to mend ClickHouse, for example 168h"))
 	}
-	if s.Insecure {
-		all = append(all, warning(check, "insecure is set: listeners beyond loopback speak plain text",
+	if len(s.PlainText) > 0 {
+		all = append(all, warning(check, "insecure is set, and plain text is spoken beyond loopback: "+list(s.PlainText),
 			"set tls.cert_file and tls.key_file, and remove insecure"))
 	}
 	if need := uint64(s.MemoryMiB) << 20; f.Host.MemoryLimit > 0 && need > f.Host.MemoryLimit {

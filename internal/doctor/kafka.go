@@ -101,7 +101,7 @@ func checkStore(f Facts) []Result {
 	}
 	if want := f.Settings.StoreRetention; s.Retention != 0 && s.Retention != want {
 		all = append(all, warning("clickhouse.retention", fmt.Sprintf("10 s windows are kept for %s, %s are configured here", short(s.Retention), short(want)),
-			"a stage sets it when it starts: restart one with this configuration"))
+			"`weir features` sets it when it starts: restart it with this configuration, or run `weir schema apply`"))
 	}
 	all = append(all, checkParts(s))
 	all = append(all, disk("clickhouse.disk", "ClickHouse's disk", s.DiskFree, s.DiskAll)...)

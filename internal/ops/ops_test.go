@@ -117,6 +117,16 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%s: %d %v, want %v", step.name, status, got, step.want)
 		}
 	}
+	select {
+	case <-ready.First(): // and stays, whatever comes later
+	default:
+		t.Error("First is open after all were ready")
+	}
+	select {
+	case <-ops.NewReady("kafka").First():
+		t.Error("First is closed before anything was ready")
+	default:
+	}
 	if !errors.Is(ready.Err(), down) || !strings.Contains(ready.Err().Error(), "disk") {
 		t.Errorf("Err = %v", ready.Err())
 	}

@@ -15,6 +15,7 @@ import (
 type Ready struct {
 	mu     sync.Mutex
 	checks map[string]error // guarded by mu; nil for ready
+	first  chan struct{}    // closed when all were ready for the first time
 }
 
 // errWaiting is the reason of a check that was announced and has not been set.
@@ -22,7 +23,7 @@ var errWaiting = errors.New("has not started")
 
 // NewReady announces checks that are not ready until Set says so.
 func NewReady(names ...string) *Ready {
-	r := &Ready{checks: make(map[string]error, len(names))}
+	r := &Ready{checks: make(map[string]error, len(names)), first: make(chan struct{})}
 	for _, name := range names {
 		r.checks[name] = errWaiting
 	}
@@ -34,7 +35,20 @@ func (r *Ready) Set(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checks[name] = err
+	for _, why := range r.checks {
+		if why != nil {
+			return
+		}
+	}
+	select {
+	case <-r.first:
+	default:
+		close(r.first)
+	}
 }
+
+// First is closed when all checks were ready for the first time.
+func (r *Ready) First() <-chan struct{} { return r.first }
 
 // Err is nil when every check is ready; otherwise it names those that are not, and why. errors.Is sees the reasons.
 func (r *Ready) Err() error {

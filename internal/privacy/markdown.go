@@ -52,9 +52,10 @@ Rows go from all tables: windows (as called, and edges as caller), samples, fore
 others list the workload among their callers, a made-up word takes its place, so that how many callers they had stays right. Parts are
 rewritten; old ones leave the disk about 8 minutes later. Tables are found by their columns, so those of later versions are not left out.
 
-What is counted of others does not change. Each erased day and partition leaves a row without names that carries its mark, so that messages
-which are read again (after a crash, a reset of the consumer group) are not counted again; samples measured before are kept out by a hash
-of the name in table ` + "`erasures`" + `. New telemetry of the same workload is counted as ever.
+What is counted of others does not change. Each erased day and partition leaves a row without names that carries its mark, so that
+messages which are read again (after a crash, a reset of the consumer group) are not counted again; samples measured before are kept out
+by a hash of the name in table ` + "`erasures`" + `. Kept spans (` + "`features.keep_spans`" + `) stay out after a crash; after a reset of the consumer
+group, erase again. New telemetry of the same workload is counted as ever.
 
 To be complete:
 

@@ -18,7 +18,7 @@ func (c *Client) Totals(ctx context.Context) (Totals, error) {
 	var t Totals
 	const sql = "SELECT sum(spans), sum(duplicates), sum(orphans), sum(missing), weirCalls(sum(calls)), " +
 		"uniqExactIf((window_start, tenant, cluster, region, namespace, workload, version), observed > 0), " +
-		"(SELECT count() FROM weir.gaps FINAL), max(stored), max(window_start) FROM weir.service_10s"
+		"(SELECT count() FROM weir.gaps FINAL WHERE share > 0), max(stored), max(window_start) FROM weir.service_10s"
 	row := c.conn.QueryRow(ctx, sql)
 	if err := row.Scan(&t.Spans, &t.Duplicates, &t.Orphans, &t.Missing, &t.Calls, &t.Windows, &t.Gaps, &t.LastStored, &t.LastWindow); err != nil {
 		return t, fmt.Errorf("read totals: %w", err)
