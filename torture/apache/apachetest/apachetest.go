@@ -79,17 +79,27 @@ func (c *Cluster) run(t testing.TB) {
 	t.Helper()
 	path, args := c.cfg.Command(0)
 	log := filepath.Join(c.cfg.Nodes[0].Dir, "out.log")
-	var err error
-	if c.node, err = process.Start(t.Context(), process.Spec{Name: "kafka", Path: path, Args: args, Log: log}, t.Name()); err != nil {
+	node, err := process.Start(t.Context(), process.Spec{Name: "kafka", Path: path, Args: args, Log: log}, t.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.node = node
 	t.Cleanup(func() {
-		_ = c.node.Stop(20 * time.Second) // it is killed then
+		_ = node.Stop(0) // nobody needs what it holds
 		if text, err := os.ReadFile(log); t.Failed() && err == nil {
 			t.Logf("Kafka:\n%s", text[max(0, len(text)-10_000):])
 		}
 	})
 	c.awaitReady(t)
+}
+
+// Restart ends the node, with all connections, and starts it again.
+func (c *Cluster) Restart(t testing.TB) {
+	t.Helper()
+	if err := c.node.Stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t)
 }
 
 // User returns how a user comes in at Users with the right password.

@@ -1,0 +1,134 @@
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirmesh/weir/ingest/kafka"
+	"github.com/weirmesh/weir/torture/apache/apachetest"
+)
+
+// startSecured runs Apache Kafka with a user for each part of Weir, who has the rights of deploy/kafka/acls and no others, and has the
+// environment say how to get in.
+func startSecured(t *testing.T) (cluster *apachetest.Cluster, as func(role string)) {
+	t.Helper()
+	weir(t)
+	var users []string
+	roles := kafka.Roles("weir-features")
+	for _, role := range roles {
+		users = append(users, "weir-"+role.Name)
+	}
+	cluster = apachetest.Start(t, users...)
+	for _, role := range roles {
+		script, err := os.ReadFile(filepath.Join("..", "..", "deploy", "kafka", "acls", role.Name+".sh"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cluster.Script(t, string(script))
+	}
+	t.Setenv("WEIR_KAFKA_ADDRESSES", cluster.Users)
+	t.Setenv("WEIR_KAFKA_TLS", "true")
+	t.Setenv("WEIR_KAFKA_CA_FILE", cluster.Authority.File)
+	t.Setenv("WEIR_KAFKA_PASSWORD_FILE", apachetest.WriteFile(t, apachetest.Password))
+	t.Setenv("WEIR_KAFKA_CREATE_TOPICS", "false")
+	t.Setenv("WEIR_KAFKA_REPLICATION", "1")
+	t.Setenv("WEIR_KAFKA_PARTITIONS", "4")
+	return cluster, func(role string) { t.Setenv("WEIR_KAFKA_USER", "weir-"+role) }
+}
+
+// TestApacheKafkaWithRights runs every stage on Apache Kafka with its own user and rights, makes the topics, moves them to more and to fewer
+// partitions, and counts every call once.
+func TestApacheKafkaWithRights(t *testing.T) {
+	cluster, as := startSecured(t)
+	c := &counting{t: t, broker: cluster.Users, engine: freePort(t), collector: freePort(t), as: as}
+	as("features")
+	startWeir(t, "clickhouse", "--data-dir", t.TempDir(), "--listen", c.engine)
+	if _, says := runWeir(t, 1, "features", "--kafka", c.broker, "--clickhouse", c.engine, "--wait", "2m"); !strings.Contains(says, "run `weir topics apply`") {
+		t.Errorf("without topics features says\n%s", says)
+	}
+	as("topics")
+	if plan, _ := runWeir(t, 0, "topics", "plan", "--kafka", c.broker); strings.Count(plan, "is missing") != 7 {
+		t.Errorf("without topics the plan is\n%s", plan)
+	}
+	runWeir(t, 0, "topics", "apply", "--kafka", c.broker)
+	if again, _ := runWeir(t, 0, "topics", "apply", "--kafka", c.broker); !strings.Contains(again, "nothing to do") {
+		t.Errorf("a second time apply says\n%s", again)
+	}
+	for _, stage := range []string{"forecast", "detect", "actuator"} {
+		as(stage)
+		p := startWeir(t, stage, "--kafka", c.broker, "--clickhouse", c.engine)
+		t.Cleanup(func() {
+			if code := p.stop(t); code != 0 {
+				t.Errorf("%s ends with %d:\n%s", stage, code, p.stderr)
+			}
+		})
+	}
+	c.moveAround()
+}
+
+// readiness returns what a stage's /readyz answers.
+func readiness(t *testing.T, ops string) (code int, body string) {
+	t.Helper()
+	resp, err := http.Get("http://" + ops + "/readyz")
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// TestApacheKafkaTurnsAway takes rights and a password away from stages that run: they are not ready and say why, they do not end, and go on
+// once that is mended. No call is lost or counted twice.
+func TestApacheKafkaTurnsAway(t *testing.T) {
+	cluster, as := startSecured(t)
+	c := &counting{t: t, broker: cluster.Users, engine: freePort(t), collector: freePort(t), as: as}
+	as("topics")
+	runWeir(t, 0, "topics", "apply", "--kafka", c.broker)
+	startWeir(t, "clickhouse", "--data-dir", t.TempDir(), "--listen", c.engine)
+	ops := freePort(t)
+	c.user("features")
+	c.features = startWeir(t, "features", "--kafka", c.broker, "--clickhouse", c.engine, "--ops", ops)
+	c.user("collector")
+	c.front = startWeir(t, "collector", "--kafka", c.broker, "--grpc", c.collector, "--http", freePort(t))
+	await(t, "features", func() bool { code, _ := readiness(t, ops); return code == http.StatusOK })
+	c.count(1)
+	says := func(want string) {
+		t.Helper()
+		await(t, want, func() bool {
+			code, body := readiness(t, ops)
+			return code == http.StatusServiceUnavailable && strings.Contains(body, want)
+		})
+	}
+	calls := kafka.Right{Kind: kafka.KindTopic, Name: "weir.calls", Operations: []string{kafka.Read}}
+	group := kafka.Right{Kind: kafka.KindGroup, Name: "weir-features", Operations: []string{kafka.Read}}
+	for i, right := range []kafka.Right{calls, group} {
+		begin := time.Now()
+		cluster.Revoke(t, "User:weir-features", right)
+		says("weir-features may not use " + right.Kind + " " + right.Name)
+		t.Logf("%s %s revoked: said after %s", right.Kind, right.Name, time.Since(begin))
+		begin = time.Now()
+		cluster.Allow(t, "User:weir-features", right)
+		await(t, "features", func() bool { code, _ := readiness(t, ops); return code == http.StatusOK })
+		t.Logf("given again: ready after %s", time.Since(begin))
+		c.count(uint64(i + 2))
+	}
+	cluster.SetPassword(t, "weir-features", "another")
+	cluster.Restart(t)
+	begin := time.Now()
+	says("refuses the user weir-features")
+	t.Logf("password changed: said after %s", time.Since(begin))
+	cluster.SetPassword(t, "weir-features", apachetest.Password)
+	begin = time.Now()
+	await(t, "features", func() bool { code, _ := readiness(t, ops); return code == http.StatusOK })
+	t.Logf("password right again: ready after %s", time.Since(begin))
+	c.count(4)
+}
