@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,6 +60,7 @@ func TestApacheKafkaWithRights(t *testing.T) {
 	if again, _ := runWeir(t, 0, "topics", "apply", "--kafka", c.broker); !strings.Contains(again, "nothing to do") {
 		t.Errorf("a second time apply says\n%s", again)
 	}
+	mistakes(t, cluster)
 	for _, stage := range []string{"forecast", "detect", "actuator"} {
 		as(stage)
 		p := startWeir(t, stage, "--kafka", c.broker, "--clickhouse", c.engine)
@@ -69,6 +71,40 @@ func TestApacheKafkaWithRights(t *testing.T) {
 		})
 	}
 	c.moveAround()
+}
+
+// mistakes makes topics other than they should be: plan and doctor say so, apply mends them.
+func mistakes(t *testing.T, cluster *apachetest.Cluster) {
+	t.Helper()
+	admin := apachetest.Client(t, cluster.Open, kafka.Security{})
+	for name, value := range map[string]string{kafka.CleanupPolicy: "compact", kafka.MaxMessageBytes: "5000", kafka.RetentionMs: "60000"} {
+		if err := admin.SetTopicConfig(t.Context(), "weir.calls", name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan, _ := runWeir(t, 0, "topics", "plan", "--kafka", cluster.Users)
+	for _, want := range []string{
+		"set cleanup.policy from compact to delete", "set max.message.bytes from 5000 to ", "set retention.ms from 60000 to ",
+		"risk     weir.calls: cleanup.policy is compact", "risk     weir.calls: max.message.bytes is 5000", "risk     weir.calls: retention is 1m0s",
+		"risk     weir.calls: one copy",
+	} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("no %q in the plan:\n%s", want, plan)
+		}
+	}
+	t.Setenv("WEIR_KAFKA_USER", "weir-reader")
+	cmd := exec.CommandContext(t.Context(), weir(t), "doctor", "--kafka", cluster.Users)
+	said, _ := cmd.CombinedOutput() // not all that it looks for is here
+	for _, want := range []string{"topic weir.calls is compacted", "topic weir.calls takes messages of 5000 bytes at most", "topic weir.calls keeps 1m"} {
+		if !strings.Contains(string(said), want) {
+			t.Errorf("no %q in what doctor says:\n%s", want, said)
+		}
+	}
+	t.Setenv("WEIR_KAFKA_USER", "weir-topics")
+	runWeir(t, 0, "topics", "apply", "--kafka", cluster.Users)
+	if again, _ := runWeir(t, 0, "topics", "apply", "--kafka", cluster.Users); !strings.Contains(again, "nothing to do") {
+		t.Errorf("after apply it says\n%s", again)
+	}
 }
 
 // readiness returns what a stage's /readyz answers.
