@@ -208,6 +208,7 @@ func (g *examiner) askCluster(ctx context.Context, k *kafka.Client) (*doctor.Kaf
 			Name: s.Name, Missing: s.Partitions == 0, Partitions: s.Partitions, Want: want.Partitions, Recorded: recorded[s.Name],
 			Replication: s.Replication, WantReplication: want.Replication, InSync: s.InSync, MinInSync: s.MinInSync(),
 			Retention: s.Retention(), WantRetention: want.Retention, RetentionUnlimited: s.Retention() < 0, RetentionKnown: s.Retention() != 0,
+			Cleanup: s.Config[kafka.CleanupPolicy], MaxBytes: s.MaxBytes(), LeastBytes: largestBatch,
 		})
 		if s.Partitions == 0 {
 			return out, nil // the rest asks about all of them

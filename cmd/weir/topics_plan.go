@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -87,7 +88,7 @@ func planTopic(s kafka.TopicState, want kafka.Topic, cluster bool) topicPlan {
 			p.Changes = append(p.Changes, change{setting.Name, have, setting.Value})
 		}
 	}
-	if n, err := strconv.Atoi(p.MaxBytes); err == nil && n < largestBatch {
+	if n := s.MaxBytes(); n > 0 && n < largestBatch {
 		p.Changes = append(p.Changes, change{kafka.MaxMessageBytes, p.MaxBytes, strconv.Itoa(largestBatch)})
 	}
 	if s.Partitions != want.Partitions {
@@ -115,6 +116,15 @@ func risks(s kafka.TopicState, cluster bool) (all []string) {
 	}
 	if err == nil && insync >= s.Replication && s.Replication > 1 {
 		all = append(all, "min.insync.replicas is as large as the number of copies: the loss of one broker stops all writing")
+	}
+	if cleanup := s.Config[kafka.CleanupPolicy]; strings.Contains(cleanup, "compact") {
+		all = append(all, "cleanup.policy is "+cleanup+": messages without a key are refused, and of those with the same key all but the last are lost")
+	}
+	if n := s.MaxBytes(); n > 0 && n < largestBatch {
+		all = append(all, fmt.Sprintf("max.message.bytes is %d: larger messages are refused, and their senders told", n))
+	}
+	if s.InSync < s.Replication {
+		all = append(all, fmt.Sprintf("%d of %d copies are in sync", s.InSync, s.Replication))
 	}
 	if r := s.Retention(); r > 0 && r < 10*time.Minute {
 		all = append(all, fmt.Sprintf("retention is %s: what features has not counted by then is lost", r))

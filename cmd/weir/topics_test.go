@@ -20,6 +20,14 @@ type counting struct {
 	broker, engine, collector string
 	features, front           *process
 	calls                     int
+	as                        func(role string) // says who the next commands are; nil = nobody asks
+}
+
+// user says who the next commands are.
+func (c *counting) user(role string) {
+	if c.as != nil {
+		c.as(role)
+	}
 }
 
 func startCounting(t *testing.T) *counting {
@@ -35,7 +43,9 @@ func startCounting(t *testing.T) *counting {
 func (c *counting) start(partitions int) {
 	c.t.Helper()
 	c.t.Setenv("WEIR_KAFKA_PARTITIONS", strconv.Itoa(partitions))
+	c.user("features")
 	c.features = startWeir(c.t, "features", "--kafka", c.broker, "--clickhouse", c.engine)
+	c.user("collector")
 	c.front = startWeir(c.t, "collector", "--kafka", c.broker, "--grpc", c.collector, "--http", freePort(c.t))
 }
 
@@ -45,6 +55,7 @@ func (c *counting) count(seed uint64) {
 	path, truth := generate(c.t, "nezha", func(r *recording.Config) { r.Calls, r.Seed = 3_000, seed })
 	await(c.t, "the collector", func() bool { return sendAll(c.t, c.t.Context(), c.collector, path, func(int) {}) == nil })
 	c.calls += truth.Calls
+	c.user("reader")
 	await(c.t, "the end of the log in ClickHouse", func() bool {
 		var now struct {
 			Ingest   struct{ Messages int }
@@ -68,6 +79,7 @@ func (c *counting) compare() {
 func (c *counting) migrate(partitions int) {
 	c.t.Helper()
 	args := []string{"topics", "migrate", "--kafka", c.broker, "--clickhouse", c.engine, "--partitions", strconv.Itoa(partitions), "--quiet", "300ms"}
+	c.user("topics")
 	plan, _ := runWeir(c.t, 0, args...)
 	if !strings.Contains(plan, "nothing was changed") {
 		c.t.Errorf("without --yes it says\n%s", plan)
@@ -97,7 +109,13 @@ func (c *counting) migrate(partitions int) {
 
 // TestMigratedTopicsCountEveryCallOnce counts before and after more and fewer partitions: nothing is lost, and nothing counts twice.
 func TestMigratedTopicsCountEveryCallOnce(t *testing.T) {
-	c := startCounting(t)
+	startCounting(t).moveAround()
+}
+
+// moveAround counts, migrates to more partitions, counts, migrates to fewer, and counts.
+func (c *counting) moveAround() {
+	t := c.t
+	t.Helper()
 	c.start(4)
 	c.count(1)
 	for i, partitions := range []int{8, 3} {
@@ -105,6 +123,7 @@ func TestMigratedTopicsCountEveryCallOnce(t *testing.T) {
 		if again, _ := runWeir(t, 0, "topics", "migrate", "--kafka", c.broker, "--clickhouse", c.engine, "--partitions", strconv.Itoa(partitions), "--yes"); !strings.Contains(again, "nothing to do") {
 			t.Errorf("a second time it says\n%s", again)
 		}
+		c.user("features")
 		_, refused := runWeir(t, 1, "features", "--kafka", c.broker, "--clickhouse", c.engine, "--wait", "1s")
 		if !strings.Contains(refused, "set kafka.partitions to "+strconv.Itoa(partitions)) {
 			t.Errorf("features with the old number says\n%s", refused)

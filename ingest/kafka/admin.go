@@ -49,6 +49,15 @@ func (t TopicState) MinInSync() int {
 	return n
 }
 
+// MaxBytes is how large a batch may be; 0 = unknown.
+func (t TopicState) MaxBytes() int64 {
+	n, err := strconv.ParseInt(t.Config[MaxMessageBytes], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // DescribeTopics asks the cluster itself, not what this client remembers. The answer has one entry for each name, in their order.
 func (c *Client) DescribeTopics(ctx context.Context, names ...string) ([]TopicState, error) {
 	m, err := c.ask(ctx, &metadata.Request{TopicNames: names})

@@ -113,7 +113,7 @@ func (c *Client) ClusterID(ctx context.Context) (string, error) {
 
 // classify marks errors that writing again cannot mend. A right that is missing is none of them: it can be given while senders wait.
 func classify(err error) error {
-	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidTopic) {
+	if isTooLarge(err) || errors.Is(err, kafka.InvalidTopic) {
 		return ingest.Permanent{Err: err}
 	}
 	return err

@@ -54,9 +54,10 @@ type Group struct {
 
 // Group joins a consumer group. Close leaves it.
 func (c *Client) Group(cfg Config, id string, log *slog.Logger, topics ...string) (*Group, error) {
+	first := &rotation{dialer: c.dialer, addresses: cfg.Addresses}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: id, Brokers: cfg.Addresses, Topics: topics, StartOffset: kafka.FirstOffset,
-		Dialer:         &kafka.Dialer{ClientID: cfg.ClientID, Timeout: c.dialer.timeout, DialFunc: c.dialer.dial},
+		ID: id, Brokers: []string{anyBroker}, Topics: topics, StartOffset: kafka.FirstOffset,
+		Dialer:         &kafka.Dialer{ClientID: cfg.ClientID, Timeout: c.dialer.timeout * time.Duration(len(cfg.Addresses)), DialFunc: first.dial},
 		GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second,
 		// A cluster that has just started, or lost a broker, has no coordinator for a moment; the default is to stay away for 5 s.

@@ -22,10 +22,10 @@ type partition struct {
 
 // Produce writes the records, one request for each partition, side by side. Records of one partition keep their order.
 func (c *Client) Produce(ctx context.Context, records ...ingest.Record) error {
-	grouped := map[partition][]kafka.Record{}
+	grouped := map[partition][]ingest.Record{}
 	for _, r := range records {
 		at := partition{r.Topic, r.Partition}
-		grouped[at] = append(grouped[at], recordOf(r))
+		grouped[at] = append(grouped[at], r)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for at, rows := range grouped {
@@ -34,13 +34,14 @@ func (c *Client) Produce(ctx context.Context, records ...ingest.Record) error {
 	return group.Wait()
 }
 
-func (c *Client) produce(ctx context.Context, at partition, rows []kafka.Record) error {
-	resp, err := c.kafka.Produce(ctx, &kafka.ProduceRequest{
-		Topic: at.topic, Partition: at.id, RequiredAcks: kafka.RequireAll,
-		Records: kafka.NewRecordReader(rows...), Compression: c.compression,
-	})
-	if err == nil {
-		err = resp.Error
+// produce writes records of one partition. What is too large together is written in halves: topics may allow less than the default.
+func (c *Client) produce(ctx context.Context, at partition, rows []ingest.Record) error {
+	err := c.produceBatch(ctx, at, rows)
+	if half := len(rows) / 2; half > 0 && isTooLarge(err) {
+		if err := c.produce(ctx, at, rows[:half]); err != nil {
+			return err
+		}
+		return c.produce(ctx, at, rows[half:])
 	}
 	if errors.Is(err, protocol.ErrNoPartition) || errors.Is(err, protocol.ErrNoTopic) { // the cluster says why, but not to everybody
 		if _, why := c.Partitions(ctx, at.topic); why != nil {
@@ -51,6 +52,26 @@ func (c *Client) produce(ctx context.Context, at partition, rows []kafka.Record)
 		return fmt.Errorf("produce to %s/%d: %w", at.topic, at.id, classify(c.explain("topic "+at.topic, err)))
 	}
 	return nil
+}
+
+func (c *Client) produceBatch(ctx context.Context, at partition, rows []ingest.Record) error {
+	batch := make([]kafka.Record, len(rows))
+	for i, r := range rows {
+		batch[i] = recordOf(r)
+	}
+	resp, err := c.kafka.Produce(ctx, &kafka.ProduceRequest{
+		Topic: at.topic, Partition: at.id, RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(batch...), Compression: c.compression,
+	})
+	if err != nil {
+		return err
+	}
+	return resp.Error
+}
+
+// isTooLarge: more than max.message.bytes of the topic, or than one of its segments.
+func isTooLarge(err error) bool {
+	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
 }
 
 func recordOf(r ingest.Record) kafka.Record {

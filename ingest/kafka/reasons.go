@@ -135,6 +135,10 @@ func (c *Client) explain(what string, err error) error {
 		return refuse(err, "%s may not use %s: `weir topics acls` prints the rights that each stage needs", c.who(), what)
 	case errors.Is(err, kafka.ClusterAuthorizationFailed):
 		return refuse(err, "%s may not do this to the cluster: `weir topics acls` prints the rights that each stage needs", c.who())
+	case isTooLarge(err):
+		return fmt.Errorf("one message is larger than %s allows (max.message.bytes): `weir topics plan` shows it, `weir topics apply` raises it: %w", what, err)
+	case errors.Is(err, kafka.InvalidRecord):
+		return fmt.Errorf("%s refuses messages of this form (is its cleanup.policy compact, by mistake?): `weir topics plan` shows it, `weir topics apply` sets it: %w", what, err)
 	case errors.Is(err, kafka.KafkaStorageError):
 		return fmt.Errorf("the broker cannot store: its disk is full or broken, or fewer than broker.min_free_mib are free: %w", err)
 	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, kafka.BrokerNotAvailable):

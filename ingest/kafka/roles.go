@@ -63,8 +63,9 @@ func Roles(group string) []Role {
 			to(Read, progress), both(alerts, decisions), to(Describe, calls), in("weir-detect"))},
 		{"actuator", "settles decisions, and publishes their outcomes", rights(
 			to(Read, decisions), both(outcomes), to(Write, letters), in("weir-actuator"))},
-		{"reader", "people's commands that only look: status, deadletter, alerts, decisions", rights(
-			to(Read, calls, samples, progress, alerts, decisions, outcomes, letters))},
+		{"reader", "people's commands that only look: status, doctor, deadletter, alerts, decisions", rights(
+			each([]string{calls, samples, progress, alerts, decisions, outcomes, letters}, Read, DescribeConfigs),
+			[]Right{{KindGroup, group, []string{Describe}}, {KindGroup, "weir-actuator", []string{Describe}}})},
 		{"replay", "weir replay on a cluster: ends recordings, and keeps rows that cannot be read", rights(
 			to(Write, calls, samples), to(Read, progress), both(letters))},
 		{"topics", "weir topics: makes topics, changes them, and moves them to another number of partitions", slices.Concat(

@@ -131,8 +131,13 @@ func TestNobodyWhereAUserIsWanted(t *testing.T) {
 // TestTLSOnAPlainPort: a broker that keeps silent may be starting; one that hangs up is asked in plain text.
 func TestTLSOnAPlainPort(t *testing.T) {
 	cluster, _ := newCluster(t)
-	for address, refused := range map[string]bool{cluster.ListenAddrs()[0]: false, startHangUp(t, cluster.ListenAddrs()[0]): true} {
-		c := newClient(t, kafka.Config{Addresses: []string{address}, Security: kafka.Security{TLS: true}, Timeout: 200 * time.Millisecond})
+	silent := cluster.ListenAddrs()[0]
+	for address, refused := range map[string]bool{silent: false, startHangUp(t, silent): true} {
+		cfg := kafka.Config{Addresses: []string{address}, Security: kafka.Security{TLS: true}}
+		if address == silent {
+			cfg.Timeout = 200 * time.Millisecond // it will be used up
+		}
+		c := newClient(t, cfg)
 		err := c.Check(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "set kafka.tls to false") || strings.Contains(err.Error(), "kafka.user") {
 			t.Errorf("error %v", err)

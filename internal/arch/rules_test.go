@@ -18,7 +18,7 @@ type library struct {
 func libraries() []library {
 	return []library{
 		{"github.com/segmentio/kafka-go", []string{"ingest/kafka"}, "stages see ingest.Source and batches, not a Kafka client"},
-		{"github.com/twmb/franz-go", []string{"ingest/broker"}, "the embedded broker is the only Kafka server we run"},
+		{"github.com/twmb/franz-go", []string{"ingest/broker", "torture/apache/apachetest"}, "the embedded broker is the only Kafka server we run"},
 		{"github.com/ClickHouse/clickhouse-go", []string{"store/clickhouse"}, "stages see the store's interfaces, not a driver"},
 		{"github.com/ebitengine/purego", []string{"store/embedded"}, "calls into C live in one place, in a child process"},
 		{"github.com/apache/arrow", dataPath(), "columns belong to the data path; decisions work on rows of the vocabulary"},

@@ -68,6 +68,8 @@ type Topic struct {
 	InSync, MinInSync                  int
 	Retention, WantRetention           time.Duration
 	RetentionUnlimited, RetentionKnown bool
+	Cleanup                            string // cleanup.policy; "" = not known
+	MaxBytes, LeastBytes               int64  // max.message.bytes, and what a batch of the collector may need; 0 = not known
 }
 
 // Group is a consumer group.

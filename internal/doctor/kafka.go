@@ -60,6 +60,19 @@ func checkTopic(t Topic) (all []Result) {
 		all = append(all, warning(check, fmt.Sprintf("topic %s keeps %s, %s are configured", t.Name, short(t.Retention), short(t.WantRetention)),
 			fmt.Sprintf("kafka-configs --alter --entity-type topics --entity-name %s --add-config retention.ms=%d", t.Name, t.WantRetention.Milliseconds())))
 	}
+	return append(all, checkTopicForm(t)...)
+}
+
+// checkTopicForm finds settings with which a topic keeps or takes less than Weir writes.
+func checkTopicForm(t Topic) (all []Result) {
+	const check, advice = "kafka.topics", "`weir topics apply` sets it"
+	if t.Cleanup != "" && t.Cleanup != "delete" {
+		all = append(all, failed(check, fmt.Sprintf("topic %s is compacted (cleanup.policy %s): messages without a key are refused, and of those with the same key all but the last are lost",
+			t.Name, t.Cleanup), advice))
+	}
+	if t.MaxBytes > 0 && t.MaxBytes < t.LeastBytes {
+		all = append(all, warning(check, fmt.Sprintf("topic %s takes messages of %d bytes at most: larger ones are refused, and their senders told", t.Name, t.MaxBytes), advice))
+	}
 	return all
 }
 

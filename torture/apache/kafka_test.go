@@ -27,6 +27,9 @@ func TestOneNode(t *testing.T) {
 	t.Run("topics", func(t *testing.T) { topics(t, client) })
 	t.Run("compression", func(t *testing.T) { compression(t, c) })
 	t.Run("too large", func(t *testing.T) { tooLarge(t, client) })
+	t.Run("compacted", func(t *testing.T) { compacted(t, client) })
+	t.Run("log append time", func(t *testing.T) { logAppendTime(t, client) })
+	t.Run("deleted", func(t *testing.T) { deleted(t, client) })
 	t.Run("direct", func(t *testing.T) { positions(t, client, client.Direct("weir-direct", topic)) })
 	t.Run("group", func(t *testing.T) { positions(t, client, join(t, c, client)) })
 	t.Run("rebalance", func(t *testing.T) { rebalance(t, c, client) })
@@ -91,10 +94,11 @@ func compression(t *testing.T, c *cluster) {
 
 func bounds(t *testing.T, client *kafka.Client) []kafka.Bounds {
 	t.Helper()
-	b, err := client.Bounds(t.Context(), topic)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var b []kafka.Bounds
+	eventually(t, "the bounds", func(ctx context.Context) (err error) { // a new partition may be without its leader for a moment
+		b, err = client.Bounds(ctx, topic)
+		return err
+	})
 	return b
 }
 
@@ -102,6 +106,114 @@ func tooLarge(t *testing.T, client *kafka.Client) {
 	err := client.Produce(t.Context(), ingest.Record{Topic: topic, Value: make([]byte, 2<<20)})
 	if !ingest.IsPermanent(err) {
 		t.Errorf("2 MB in one record: %v, want a permanent error", err)
+	}
+	small := kafka.Topic{Name: "small", Partitions: 1, Replication: 1}
+	if err := client.CreateTopics(t.Context(), small); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SetTopicConfig(t.Context(), small.Name, kafka.MaxMessageBytes, "1000"); err != nil {
+		t.Fatal(err)
+	}
+	var records []ingest.Record
+	for i := range 7 {
+		records = append(records, ingest.Record{Topic: small.Name, Key: []byte{byte(i)}, Value: make([]byte, 600)})
+	}
+	if err := client.Produce(t.Context(), records...); err != nil {
+		t.Errorf("seven records of which a batch may hold one: %v", err)
+	}
+	var keys []byte
+	if err := client.Read(t.Context(), small.Name, 0, 0, false, func(m ingest.Message) bool { keys = append(keys, m.Key...); return true }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []byte{0, 1, 2, 3, 4, 5, 6}; !slices.Equal(keys, want) {
+		t.Errorf("keys %v, want %v", keys, want)
+	}
+	err = client.Produce(t.Context(), ingest.Record{Topic: small.Name, Value: make([]byte, 2000)})
+	if !ingest.IsPermanent(err) || !strings.Contains(err.Error(), "max.message.bytes") {
+		t.Errorf("a record beyond the topic's limit: %v", err)
+	}
+}
+
+// compacted writes without a key to a topic that is compacted by mistake.
+func compacted(t *testing.T, client *kafka.Client) {
+	compact := kafka.Topic{Name: "compact", Partitions: 1, Replication: 1}
+	if err := client.CreateTopics(t.Context(), compact); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SetTopicConfig(t.Context(), compact.Name, kafka.CleanupPolicy, "compact"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Produce(t.Context(), ingest.Record{Topic: compact.Name, Value: []byte("x")}); err == nil || !strings.Contains(err.Error(), "cleanup.policy") {
+		t.Errorf("without a key on a compacted topic: %v", err)
+	}
+}
+
+// logAppendTime: a topic that stamps records itself gives back the same record each time, so that a log is known again.
+func logAppendTime(t *testing.T, client *kafka.Client) {
+	stamped := kafka.Topic{Name: "stamped", Partitions: 1, Replication: 1}
+	if err := client.CreateTopics(t.Context(), stamped); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SetTopicConfig(t.Context(), stamped.Name, "message.timestamp.type", "LogAppendTime"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Produce(t.Context(), ingest.Record{Topic: stamped.Name, Value: []byte("x")}, ingest.Record{Topic: stamped.Name, Value: []byte("y")}); err != nil {
+		t.Fatal(err)
+	}
+	consumer := client.Direct("stamped", stamped.Name)
+	s := open(t, consumer)
+	source := s.Assigned()[0].Source
+	for range 2 {
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Commit(t.Context(), source, ingest.Position{Restart: 2, Durable: 2}); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	again := open(t, consumer) // it compares the last record with the one that was counted
+	shut(t, again)
+}
+
+// deleted shows that Kafka forgets what groups have committed for a topic with it: a topic of the same name begins anew.
+func deleted(t *testing.T, client *kafka.Client) {
+	gone := kafka.Topic{Name: "gone", Partitions: 1, Replication: 1}
+	begin := func() ingest.Session {
+		eventually(t, "make the topic", func(ctx context.Context) error {
+			if err := client.CreateTopics(ctx, gone); err != nil {
+				return err
+			}
+			states, err := client.DescribeTopics(ctx, gone.Name)
+			if err == nil && states[0].Partitions == 0 {
+				err = errors.New("it is not shown")
+			}
+			return err
+		})
+		return open(t, client.Direct("gone", gone.Name))
+	}
+	s := begin()
+	if err := client.Produce(t.Context(), ingest.Record{Topic: gone.Name, Value: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), s.Assigned()[0].Source, ingest.Position{Restart: 1, Durable: 1}); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	if err := client.DeleteTopic(t.Context(), gone.Name); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the topic's end", func(ctx context.Context) error {
+		states, err := client.DescribeTopics(ctx, gone.Name)
+		if err == nil && states[0].Partitions > 0 {
+			err = errors.New("it is still shown")
+		}
+		return err
+	})
+	again := begin()
+	defer shut(t, again)
+	if at := again.Assigned()[0]; at.Position != (ingest.Position{}) {
+		t.Errorf("the new topic is at %+v, want its start", at)
 	}
 }
 

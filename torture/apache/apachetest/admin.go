@@ -18,8 +18,8 @@ import (
 	"github.com/weirmesh/weir/internal/pause"
 )
 
-// ask sends a request as somebody who may do everything.
-func (c *Cluster) ask(t testing.TB, req kmsg.Request) kmsg.Response {
+// ask sends a request as somebody who may do everything. The last argument only says of which kind the answer is.
+func ask[R kmsg.Response](t testing.TB, c *Cluster, req kmsg.Request, _ R) R {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.Open), kgo.RetryTimeout(time.Minute))
 	if err != nil {
@@ -32,7 +32,11 @@ func (c *Cluster) ask(t testing.TB, req kmsg.Request) kmsg.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	answer, ok := resp.(R)
+	if !ok {
+		t.Fatalf("unexpected answer %T", resp)
+	}
+	return answer
 }
 
 // awaitReady waits until the node serves: it opens its listeners when it has all that it knows of users and rights.
@@ -96,7 +100,7 @@ func (c *Cluster) rule(t testing.TB, permission kmsg.ACLPermissionType, principa
 			req.Creations = append(req.Creations, one)
 		}
 	}
-	for _, r := range c.ask(t, req).(*kmsg.CreateACLsResponse).Results {
+	for _, r := range ask(t, c, req, kmsg.NewPtrCreateACLsResponse()).Results {
 		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +117,7 @@ func (c *Cluster) Revoke(t testing.TB, principal string, rights ...kafka.Right) 
 		one.Principal, one.Operation, one.PermissionType = kmsg.StringPtr(principal), kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
 		req.Filters = append(req.Filters, one)
 	}
-	for _, r := range c.ask(t, req).(*kmsg.DeleteACLsResponse).Results {
+	for _, r := range ask(t, c, req, kmsg.NewPtrDeleteACLsResponse()).Results {
 		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +138,7 @@ func (c *Cluster) SetPassword(t testing.TB, user, password string) {
 	one.Name, one.Mechanism, one.Iterations, one.Salt, one.SaltedPassword = user, 2, iterations, salt, salted
 	req := kmsg.NewPtrAlterUserSCRAMCredentialsRequest()
 	req.Upsertions = append(req.Upsertions, one)
-	for _, r := range c.ask(t, req).(*kmsg.AlterUserSCRAMCredentialsResponse).Results {
+	for _, r := range ask(t, c, req, kmsg.NewPtrAlterUserSCRAMCredentialsResponse()).Results {
 		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
 			t.Fatal(err)
 		}

@@ -79,17 +79,25 @@ func (c *Cluster) run(t testing.TB) {
 	t.Helper()
 	path, args := c.cfg.Command(0)
 	log := filepath.Join(c.cfg.Nodes[0].Dir, "out.log")
-	var err error
-	if c.node, err = process.Start(t.Context(), process.Spec{Name: "kafka", Path: path, Args: args, Log: log}, t.Name()); err != nil {
+	node, err := process.Start(t.Context(), process.Spec{Name: "kafka", Path: path, Args: args, Log: log}, t.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.node = node
 	t.Cleanup(func() {
-		_ = c.node.Stop(20 * time.Second) // it is killed then
+		_ = node.Stop(0) // nobody needs what it holds
 		if text, err := os.ReadFile(log); t.Failed() && err == nil {
 			t.Logf("Kafka:\n%s", text[max(0, len(text)-10_000):])
 		}
 	})
 	c.awaitReady(t)
+}
+
+// Restart kills the node, and all connections with it, and starts it again. What was acknowledged is in its files.
+func (c *Cluster) Restart(t testing.TB) {
+	t.Helper()
+	_ = c.node.Stop(0) // it says that the node was killed
+	c.run(t)
 }
 
 // User returns how a user comes in at Users with the right password.
