@@ -185,7 +185,7 @@ func peak(pid int) (mib int) {
 func TestHostilityBesideARecording(t *testing.T) {
 	t.Setenv("WEIR_COLLECTOR_MAX_WORKLOADS", "100")
 	t.Setenv("WEIR_COLLECTOR_MAX_INSTANCES", "200")
-	path, truth := generate(t, "otlp-json", func(c *recording.Config) { c.Calls = 5000 })
+	path, truth := generate(t, "otlp-json", func(c *recording.Config) { c.Calls = 2000 })
 	dir := t.TempDir()
 	p := startWeir(t, "up", "--data-dir", dir, "--grpc", freePort(t), "--http", freePort(t))
 	at := running(t, dir)
@@ -196,7 +196,7 @@ func TestHostilityBesideARecording(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	began := time.Unix(truth.Windows[0].Start, 0)
 	client := ptraceotlp.NewGRPCClient(conn)
-	for round := range 8 { // the table is full before the recording comes
+	for round := range 3 { // the table is full before the recording comes
 		if _, err := client.Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(flood(round, 1000, began))); err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func TestHostilityBesideARecording(t *testing.T) {
 	poison(t, at.Kafka, began)
 	over := make(chan error, 1)
 	go func() {
-		for round := range 8 {
+		for round := range 3 {
 			if _, err := client.Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(flood(8+round, 1000, began))); err != nil {
 				over <- err
 				return
