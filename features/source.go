@@ -81,6 +81,9 @@ func (s *source) takeSpans(m ingest.Message, now time.Time, count *counters) err
 	if len(batch.Spans) == 0 {
 		return nil
 	}
+	if i := slices.IndexFunc(batch.Spans, func(s columns.Span) bool { return !schemas.Datable(s.End) }); i >= 0 {
+		return undatable(i, batch.Spans[i].End)
+	}
 	out := &output{source: s, offset: m.Offset, count: count}
 	s.joiner.Message(m.Offset, batch, out)
 	if s.keeps {
@@ -88,6 +91,12 @@ func (s *source) takeSpans(m ingest.Message, now time.Time, count *counters) err
 	}
 	s.observe(batch, now)
 	return nil
+}
+
+// undatable is why a message is not taken whose rows no collector wrote: a flush with such a row would never be in the store as it was sent,
+// and the worker would send it for ever.
+func undatable(row int, t int64) error {
+	return fmt.Errorf("row %d is of %d Unix ns, which is before 1970 or after 2199", row, t)
 }
 
 // observe moves the source's event time: the clock by each instance's latest event, the silence by all events.
@@ -118,6 +127,9 @@ func (s *source) takeSamples(m ingest.Message, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if i := slices.IndexFunc(samples, func(s columns.Sample) bool { return !schemas.Datable(s.Time) }); i >= 0 {
+		return undatable(i, samples[i].Time)
+	}
 	s.samples = append(s.samples, samples...)
 	for _, sample := range samples {
 		if sample.Reserved() {
@@ -144,7 +156,7 @@ func (s *source) control(m ingest.Message, what string, now time.Time, count *co
 // lose notes a message that could not be read: its whole source is in doubt for the time it covered.
 func (s *source) lose(m ingest.Message) {
 	from, to, ok := wire.FindEvents(m.Headers)
-	if !ok {
+	if !ok || !schemas.Datable(from) || !schemas.Datable(to) {
 		from, to = m.Time.UnixNano(), m.Time.UnixNano()
 	}
 	rows, _ := wire.FindInt(m.Headers, wire.HeaderRows)

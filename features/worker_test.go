@@ -61,6 +61,16 @@ func TestAWorkerCountsWhatTheLogHolds(t *testing.T) {
 	}
 }
 
+// withEvents gives a record the header of another one, of events at base.
+func withEvents(r ingest.Record) ingest.Record {
+	for i, h := range r.Headers {
+		if h.Key == wire.HeaderEvents {
+			r.Headers[i].Value = wire.Events(base, base)
+		}
+	}
+	return r
+}
+
 func TestAMessageThatCannotBeReadGoesToTheDeadLetterAndItsNeighboursCount(t *testing.T) {
 	huge := bytes.Repeat([]byte{7}, wire.DeadLetterBytes+1)
 	newer := func(schema string) ingest.Record {
@@ -79,6 +89,8 @@ func TestAMessageThatCannotBeReadGoesToTheDeadLetterAndItsNeighboursCount(t *tes
 		{"a newer major", newer("calls/2"), `schema "calls/2" is not readable here, want calls/1`, 4},
 		{"another schema", newer("samples/1"), `schema "samples/1" is not readable here`, 4},
 		{"no schema", ingest.Record{Value: newer("").Value}, "message has no weir-schema header", 0},
+		{"a time the store has no day for", withEvents(spans(t, 0, checkout(2, schemas.LatestEvent)...)), "after 2199", 4},
+		{"a time before all others", withEvents(spans(t, 0, checkout(2, -86_400*second)...)), "before 1970", 4},
 		{"an unknown control message", ingest.Record{Headers: []wire.Header{{Key: wire.HeaderControl, Value: "dance"}}}, "control message is not known", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package rows
 
 import (
 	"fmt"
-	"math"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -21,7 +20,7 @@ const Stage = "collector"
 // lose records a span that cannot be used: as a dead letter that says why, and as a row that lowers its window's completeness.
 func (r *spanRun) lose(span ptrace.Span, from schemas.Origin, reason string) error {
 	end := r.clock.received
-	if t := uint64(span.EndTimestamp()); t > 0 && t <= math.MaxInt64 && r.clock.absurd(int64(t)) == "" {
+	if t := uint64(span.EndTimestamp()); t > 0 && t < uint64(schemas.LatestEvent) && r.clock.absurd(int64(t)) == "" {
 		end = int64(t)
 	}
 	kept := r.letters < MaxDeadLetters

@@ -161,7 +161,7 @@ func (r *sampleRun) points(points pmetric.NumberDataPointSlice, s series) error 
 		case strings.HasPrefix(s.name, schemas.ReservedMetric):
 			// What collectors say about themselves is believed; nobody else may say it.
 			r.batch.lose(Loss{Reason: "reserved_metric_name", Count: 1})
-		case t == 0 || t > math.MaxInt64:
+		case t == 0 || t >= uint64(schemas.LatestEvent):
 			r.batch.lose(Loss{Reason: "time_out_of_range", Count: 1})
 		case r.clock.absurd(int64(t)) != "":
 			r.batch.lose(Loss{Reason: r.clock.absurd(int64(t)), Count: 1})

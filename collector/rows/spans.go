@@ -1,7 +1,6 @@
 package rows
 
 import (
-	"math"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -87,7 +86,7 @@ func (r *spanRun) unusable(span ptrace.Span) string {
 		return "zero_span_id"
 	case end == 0:
 		return "no_end_time"
-	case end > math.MaxInt64:
+	case end >= uint64(schemas.LatestEvent):
 		return "end_time_out_of_range"
 	default:
 		return r.clock.absurd(int64(end))

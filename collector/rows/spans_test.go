@@ -219,7 +219,7 @@ func TestTimes(t *testing.T) {
 		{"instant", 3_000, 3_000, 0, 0},
 		{"backwards", 3_001, 3_000, 0, schemas.FlagClockSkew},
 		{"start never set", 0, 3_000, 0, schemas.FlagClockSkew},
-		{"last of all", 1, math.MaxInt64, math.MaxInt64 - 1, 0},
+		{"last of all", 1, uint64(schemas.LatestEvent - 1), uint64(schemas.LatestEvent - 2), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			td := one(nil, nil)

@@ -26,8 +26,8 @@ func secretKey(name string) secretKind {
 	}
 	end := string(buffer[at:])
 	for _, key := range [...]string{
-		"password", "passwd", "passphrase", "pwd", "apikey", "accesskey", "accesskeyid", "secretkey", "privatekey", "clientsecret",
-		"accesstoken", "refreshtoken", "idtoken", "authtoken", "connectionstring", "setcookie", "jsessionid", "ssn",
+		"password", "passwd", "passphrase", "pwd", "apikey", "accesskey", "accesskeyid", "accountkey", "secretkey", "privatekey", "clientsecret",
+		"accesstoken", "refreshtoken", "idtoken", "authtoken", "connectionstring", "setcookie", "sessionid", "sessid", "ssn", "passwort", "csrf", "xsrf",
 	} {
 		if strings.HasSuffix(end, key) {
 			return surelySecret
@@ -38,7 +38,16 @@ func secretKey(name string) secretKind {
 			return perhapsService
 		}
 	}
+	switch lastWord(name) {
+	case "pass", "pw", "sig", "sid", "iban":
+		return perhapsService
+	}
 	return noSecret
+}
+
+// lastWord is what follows the last sign in a name, in small letters; compass is no pass.
+func lastWord(name string) string {
+	return strings.ToLower(name[strings.LastIndexAny(name, "_-.")+1:])
 }
 
 // Lengths of what follows an issuer's prefix, at least.
@@ -59,10 +68,12 @@ func prefixes(first byte) (sure, likely string) {
 		return "", "EAAC"
 	case 'S':
 		return "", "SG."
+	case 'N':
+		return "NRAK-", ""
 	case 'a':
 		return "", "atlasv1."
 	case 'd':
-		return "dckr_pat_ dop_v1_", ""
+		return "dckr_pat_ dop_v1_", "dapi"
 	case 'e':
 		return "eyJ", "" // a JSON web token
 	case 'g':
@@ -78,7 +89,7 @@ func prefixes(first byte) (sure, likely string) {
 	case 'r':
 		return "rk_live_ rk_test_", ""
 	case 's':
-		return "sk_live_ sk_test_ shpat_ sq0atp-", "sk-"
+		return "sk_live_ sk_test_ shpat_ shpss_ shpca_ shppa_ sq0atp- sq0csp-", "sk-"
 	case 't':
 		return "", "tskey-"
 	case 'w':

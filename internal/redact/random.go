@@ -60,7 +60,9 @@ func tallyOf(s string) tally {
 	t := tally{hex: true}
 	for i := 0; i < len(s); {
 		end := while(s, i, alphanumeric)
-		t.part(s[i:end])
+		if while(s, i, digit) < end { // a number between signs names an account or a partition
+			t.part(s[i:end])
+		}
 		i = max(end, i+1)
 	}
 	return t

@@ -1,7 +1,7 @@
 // Package redact takes secrets and personal data out of texts that strangers wrote, before anything keeps them.
 //
 // It knows shapes, not meanings: mail addresses, credentials in URLs, bearer and basic authentication, JSON web tokens, keys of well-known
-// issuers, PEM blocks, pairs such as password=..., card numbers (by their check digit), phone numbers, and long texts that look drawn at
+// issuers, PEM blocks, pairs such as password=..., card and account numbers (by their check digits), phone numbers, and long texts that look drawn at
 // random. Each is replaced by a marker in braces that says what was there. A secret that looks like an ordinary word stays, and so do
 // hexadecimal digests and UUIDs, because pods, containers, images and commits are named that way: redaction is the second line of
 // defence, after the allow-lists that leave nearly everything behind.
@@ -24,13 +24,23 @@ const (
 	Secret     = "{secret}"
 	Card       = "{card}"
 	Phone      = "{phone}"
+	IBAN       = "{iban}"
 )
 
-// Text replaces every secret in s by its marker.
+// Text replaces every secret in s by its marker. A text that hides one behind escapes, such as %40, is returned without them.
 func Text(s string) string {
 	if innocent(s) || digest(s) {
 		return s
 	}
+	if plain := unescape(s); plain != s {
+		if clean := replace(plain); clean != plain {
+			return clean
+		}
+	}
+	return replace(s)
+}
+
+func replace(s string) string {
 	var out strings.Builder
 	kept := 0
 	for i := 0; i < len(s); {
@@ -83,7 +93,7 @@ func innocent(s string) bool {
 			run, mixed, digits = run+1, mixed+1, digits+1
 		case c == '-', c == '_', c == '/':
 			run, mixed = 0, mixed+1
-		case c <= ' ', c >= 0x80, c == '@', c == '=', c == ':', c == '%', c == '+':
+		case c <= ' ', c >= 0x80, c == '@', c == '=', c == ':', c == '%', c == '+', c == '\\', c == '&':
 			return false
 		default:
 			run, mixed = 0, 0
@@ -123,7 +133,7 @@ func at(s string, i, floor int) match {
 		return userinfo(s, i+3)
 	}
 	word := i == floor || !wordly(s[i-1])
-	for _, find := range [...]func(string, int) match{pem, scheme, issued, card, phone} {
+	for _, find := range [...]func(string, int) match{pem, scheme, issued, iban, card, phone} {
 		if !word {
 			break
 		}

@@ -32,13 +32,33 @@ func TestText(t *testing.T) {
 		{"db_password=hunter2&x=1", "db_password={secret}&x=1"},
 		{`{"password":"my long secret","x":1}`, `{"password":"{secret}","x":1}`},
 		{"X-Api-Key: 12345", "X-Api-Key: {secret}"},
-		{"token%3Dabc", "token%3D{secret}"},
+		{"token%3Dabc", "token={secret}"},
 		{"pay 4111 1111 1111 1111 now", "pay {card} now"},
 		{"4111111111111112", "4111111111111112"}, // wrong check digit
 		{"call +49 30 1234567", "call {phone}"},
 		{"call 555-123-4567", "call {phone}"},
 		{"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x", "{key} x"},
 		{"-----BEGIN EC PRIVATE KEY-----\nMIIE", "{key}"},
+		{"x -----begin rsa private key-----\nmiie\n-----end rsa private key----- y", "x {key} y"},
+		{"alice%2Btag%40example.com", "{email}"},
+		{"alice%2540example.com", "{email}"},
+		{`alice\u0040example.com, bob＠example.com, eve&#64;example.com`, "{email}, {email}, {email}"},
+		{"alice!#$*@example.com", "{email}"},
+		{"alice@xn--e1afmkfd.xn--p1ai", "{email}"},
+		{"https%3A%2F%2Falice%3Apw%40h%2Fx", "https://{credentials}@h/x"},
+		{"Bearer%2520abcdefgh12345678", "Bearer%20{token}"},
+		{"password=my%20long%26secret", "password={secret}"},
+		{"AccountName=x;AccountKey=abc123;EndpointSuffix=y", "AccountName=x;AccountKey={secret};EndpointSuffix=y"},
+		{"sv=2022&sig=abc%2Bd&se=1", "sv=2022&sig={secret}&se=1"},
+		{"user_pass: hunter2", "user_pass: {secret}"},
+		{"cart;sid=abc123", "cart;sid={secret}"},
+		{"PHPSESSID=abc123", "PHPSESSID={secret}"},
+		{"Authorization: Basic YTpi x", "Authorization: {secret} x"},
+		{"authorization=Token abc123", "authorization={secret}"},
+		{"to DE89 3704 0044 0532 0130 00 please", "to {iban} please"},
+		{"FR1420041010050500013M02606", "{iban}"},
+		{"DE88370400440532013000", "DE88370400440532013000"}, // wrong check digits
+		{"dapi0123456789abcdef0123456789abcdef", "{token}"},
 	} {
 		if got := redact.Text(tt.in); got != tt.want {
 			t.Errorf("Text(%q) = %q, want %q", tt.in, got, tt.want)
@@ -59,6 +79,9 @@ func honest() []string {
 		"com.acme.shop.checkout.CheckoutServiceImpl2", "HTTPServerV2Handler", "jvm.memory.used", "kube-system", "basic-auth-gateway",
 		"SELECT shop.orders", "_overflow", "rabbitmq-server-0", "weir.calls@1b671a64-40d5-491e-99b0-da01ff1f3341/3", "{requests}", "By/s",
 		"ingest-token-service-backend-v2", "@scope/package@1.2.3", "us-central1-docker.pkg.dev/online-boutique",
+		"https://sqs.us-east-1.amazonaws.com/123456789012/MyQueue", "arn:aws:lambda:eu-west-1:123456789012:function:ProcessOrders",
+		"spiffe://cluster.local/ns/default/sa/bookinfo-productpage", "OrderServiceImpl$$Lambda$123/0x0000000800", "compass=north", "bypass:8080",
+		"pass:8080", "sid:3000", "design=dark", "worker@host1", "100%", "istio-ingressgateway-5d4f7d9c6b-8k2lz", "fe80::1ff:fe23:4567:890a",
 	}
 }
 
@@ -99,6 +122,10 @@ func TestRoute(t *testing.T) {
 		{"https://shop.example", "/"},
 		{"/reset/" + strings.Repeat("ab", 40), "/reset/{id}"},
 		{"/t/aB3dE5gH7jkL9mN1pQ2r/x", "/t/{id}/x"},
+		{"/k/Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50u/K1SZFPTOtr/KBHBeksoGMGw==", "/k/{id}/{id}/{id}"},
+		{"/x/state=abc/y", "/x/{id}/y"},
+		{"/v1/{name=projects}/books:list", "/v1/{name=projects}/books:list"},
+		{"/api/v2beta1/users/17/GetFoo2", "/api/v2beta1/users/{id}/GetFoo2"},
 		{"/oteldemo.ProductCatalogService/GetProduct", "/oteldemo.ProductCatalogService/GetProduct"},
 		{strings.Repeat("/a", 40), strings.Repeat("/a", 16)},
 	} {

@@ -31,22 +31,26 @@ func Route(s string) string {
 	if fixed(s) {
 		return s
 	}
-	var out strings.Builder
-	n := 0
-	for segment := range strings.SplitSeq(s, "/") {
-		if n > maxSegments {
-			break
-		}
-		if n > 0 {
-			out.WriteByte('/')
-		}
-		if varies(segment) {
-			segment = ID
-		}
-		out.WriteString(segment)
-		n++
+	segments := strings.Split(s, "/")
+	segments = segments[:min(len(segments), maxSegments+1)]
+	secrets := make([]bool, len(segments))
+	for i, segment := range segments {
+		// A slash may be a sign of base64, so what is beside a secret is one if it looks like one.
+		secrets[i] = scrambled(segment) && (varies(segment) || i > 0 && secrets[i-1])
 	}
-	return out.String()
+	for i := len(segments) - 1; i >= 0; i-- {
+		secrets[i] = secrets[i] || i+1 < len(segments) && secrets[i+1] && scrambled(segments[i])
+		if secrets[i] || varies(segments[i]) {
+			segments[i] = ID
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// scrambled says that a segment is of letters of both cases that read as no word, with digits or signs of base64 among them.
+func scrambled(s string) bool {
+	t := tallyOf(s)
+	return t.lower > 0 && t.upper > 0 && 2*t.wordy < t.size() && (t.digits > 0 || strings.ContainsAny(s, "+="))
 }
 
 // fixed is a quick look that finds most templates to be as they should be: short, of few short segments, without digits and rare signs.
@@ -70,7 +74,7 @@ func fixed(s string) bool {
 
 // varies says that a segment is not the same for all requests of a route.
 func varies(s string) bool {
-	if len(s) > maxSegment || strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '@') > 0 {
+	if len(s) > maxSegment || strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '@') > 0 || strings.IndexByte(s, '=') > 0 && s[0] != '{' {
 		return true
 	}
 	digits, hex := 0, len(s) > 0

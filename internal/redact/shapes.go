@@ -27,7 +27,8 @@ func login(s string, i int) match {
 
 func inLogin(c byte) bool { return wordly(c) || strings.IndexByte("._-", c) >= 0 }
 
-func inMail(c byte) bool { return wordly(c) || strings.IndexByte("._+-'", c) >= 0 }
+// inMail holds the signs of RFC 5322 (atext) but for those that part an address from what is before it: & = / ? % { | }.
+func inMail(c byte) bool { return wordly(c) || strings.IndexByte("._+-'!#$*^`~", c) >= 0 }
 
 // mail finds a mail address: a domain has a dot and ends in letters, which tells it from an image's digest or a package's version. The sign
 // may be written as in a URL.
@@ -56,18 +57,18 @@ func mail(s string, i int) match {
 
 // letters says that s may be the last part of a domain.
 func letters(s string) bool {
-	return len(s) >= 2 && while(s, 0, func(c byte) bool { return wordly(c) && !digit(c) }) == len(s)
+	return strings.HasPrefix(s, "xn--") || len(s) >= 2 && while(s, 0, func(c byte) bool { return wordly(c) && !digit(c) }) == len(s)
 }
 
 // pem finds a PEM block, to its end if that is there.
 func pem(s string, i int) match {
 	const begin, end = "-----BEGIN", "-----END"
-	if !strings.HasPrefix(s[i:], begin) {
+	if len(s)-i < len(begin) || !strings.EqualFold(s[i:i+len(begin)], begin) {
 		return match{}
 	}
 	stop := len(s)
-	if n := strings.Index(s[i:], end); n >= 0 {
-		last := while(s, i+n+len(end), func(c byte) bool { return upper(c) || c == ' ' })
+	if n := strings.Index(strings.ToUpper(s[i:]), end); n >= 0 && i+n+len(end) <= len(s) { // other letters may grow
+		last := while(s, i+n+len(end), func(c byte) bool { return lower(c) || upper(c) || c == ' ' })
 		stop = while(s, last, func(c byte) bool { return c == '-' })
 	}
 	return match{i, stop, Key}
@@ -120,8 +121,15 @@ func value(s string, i int) int {
 	if m := scheme(s, i); m.to > m.from {
 		return m.to
 	}
-	return while(s, i, func(c byte) bool { return c > ' ' && strings.IndexByte("&;,\"'<>{}[]()|\\", c) < 0 })
+	end := while(s, i, inValue)
+	switch strings.ToLower(s[i:end]) {
+	case "bearer", "basic", "digest", "apikey", "negotiate", "token", "ntlm":
+		return while(s, while(s, end, func(c byte) bool { return c == ' ' }), inValue)
+	}
+	return end
 }
+
+func inValue(c byte) bool { return c > ' ' && strings.IndexByte("&;,\"'<>{}[]()|\\", c) < 0 }
 
 // scheme finds what follows Bearer or Basic.
 func scheme(s string, i int) match {
