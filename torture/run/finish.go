@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,8 +99,8 @@ func (r *runner) counted(ctx context.Context, k *kafka.Client) error {
 			}
 		}
 		if time.Since(last) > r.cfg.Patience {
-			return fmt.Errorf("count the log: nothing came forward for %s: %d messages are not counted by group %s (%v); see the logs in %s",
-				r.cfg.Patience, least, group, err, r.cfg.Dir)
+			return errors.Join(fmt.Errorf("count the log: nothing came forward for %s: %d messages are not counted by group %s; see the logs in %s",
+				r.cfg.Patience, least, group, r.cfg.Dir), err)
 		}
 		if err := pause.For(ctx, countEvery); err != nil {
 			return err
