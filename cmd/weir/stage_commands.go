@@ -61,7 +61,7 @@ func featuresCommand() *cobra.Command {
 				return err
 			}
 			return a.worker(cmd.Context(), "features", a.cfg.Kafka.Group, topicsRead(), func(ctx context.Context, c ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
-				if err := recordTopics(ctx, k, s); err != nil {
+				if err := a.recordTopics(ctx, k, s); err != nil {
 					return err
 				}
 				return a.runFeatures(ctx, c, k, s)
