@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 	"strings"
 )
 
@@ -46,7 +47,7 @@ func (m *harmer) oneOfTwo(ctx context.Context, name string, previous bool) error
 
 // coin is thrown for the nth start of a part.
 func coin(seed uint64, name string, n int) bool {
-	sum := fnv.New32a()
-	fmt.Fprint(sum, seed, name, n) // a hash takes everything
-	return sum.Sum32()>>16&1 == 1
+	sum := fnv.New64a()
+	fmt.Fprint(sum, name, n) // a hash takes everything
+	return rand.New(rand.NewPCG(seed, sum.Sum64())).IntN(2) == 1
 }
