@@ -162,6 +162,19 @@ func (a *app) patiently(ctx context.Context, what string, try func(context.Conte
 	}
 }
 
+// unbroken is patiently for what is asked of a server that has answered before: it may be killed between two questions. Only what breaks a
+// connection is waited for.
+func (a *app) unbroken(ctx context.Context, what string, try func(context.Context) error) error {
+	return a.patiently(ctx, what, func(ctx context.Context) error {
+		err := try(ctx)
+		var network net.Error
+		if err == nil || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		return ingest.Permanent{Err: err}
+	})
+}
+
 // topics are what the stages need, with the numbers of the configuration or their defaults.
 func (a *app) topics() []kafka.Topic {
 	k := a.cfg.Kafka
@@ -245,7 +258,7 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 	}
 	err = a.patiently(ctx, "reach ClickHouse", client.Ping)
 	if err == nil {
-		err = a.prepareSchema(ctx, client)
+		err = a.unbroken(ctx, "prepare the schema", func(ctx context.Context) error { return a.prepareSchema(ctx, client) })
 	}
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
@@ -254,7 +267,11 @@ func (a *app) connectStore(ctx context.Context, address string) (*clickhouse.Cli
 }
 
 // recordTopics refuses topics whose number of partitions is not the one their windows were counted with, and tells the client their epochs.
-func recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
+func (a *app) recordTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
+	return a.unbroken(ctx, "compare the topics with the store", func(ctx context.Context) error { return compareTopics(ctx, k, s) })
+}
+
+func compareTopics(ctx context.Context, k *kafka.Client, s *clickhouse.Client) error {
 	id, err := k.ClusterID(ctx)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (a *app) runStack(ctx context.Context, body func(context.Context, *stack) e
 		return err
 	}
 	defer stopKafka()
-	if err := recordTopics(ctx, s.kafka, s.store); err != nil {
+	if err := s.recordTopics(ctx, s.kafka, s.store); err != nil {
 		return err
 	}
 	return s.flow(ctx, held, failed, body)

@@ -65,7 +65,7 @@ func featuresCommand() *cobra.Command {
 				if err := a.setRetention(ctx, s); err != nil {
 					return err
 				}
-				if err := recordTopics(ctx, k, s); err != nil {
+				if err := a.recordTopics(ctx, k, s); err != nil {
 					return err
 				}
 				return a.runFeatures(ctx, c, k, s)

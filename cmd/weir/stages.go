@@ -72,7 +72,11 @@ func (a *app) runCollector(ctx context.Context, addresses []string) error {
 
 // runFeatures runs the windows' worker until ctx ends.
 func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafka.Client, s *clickhouse.Client) error {
-	shards, err := k.Partitions(ctx, wire.TopicProgress)
+	var shards int
+	err := a.unbroken(ctx, "count the partitions", func(ctx context.Context) (err error) {
+		shards, err = k.Partitions(ctx, wire.TopicProgress)
+		return err
+	})
 	if err != nil {
 		return err
 	}

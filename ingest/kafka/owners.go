@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -52,6 +53,14 @@ type Group struct {
 	group  *kafka.ConsumerGroup
 }
 
+// A member waits groupTimeout longer for the others than the coordinator does at first (rebalanceTimeout). A coordinator may wait again for
+// each member that joins; with less patience than that, two members that join in turn each give up just before it has waited long enough,
+// come again, and no generation ever begins.
+const (
+	rebalanceTimeout = 10 * time.Second
+	groupTimeout     = rebalanceTimeout
+)
+
 // Group joins a consumer group. Close leaves it.
 func (c *Client) Group(cfg Config, id string, log *slog.Logger, topics ...string) (*Group, error) {
 	first := &rotation{dialer: c.dialer, addresses: cfg.Addresses}
@@ -59,9 +68,10 @@ func (c *Client) Group(cfg Config, id string, log *slog.Logger, topics ...string
 		ID: id, Brokers: []string{anyBroker}, Topics: topics, StartOffset: kafka.FirstOffset,
 		Dialer:         &kafka.Dialer{ClientID: cfg.ClientID, Timeout: c.dialer.timeout * time.Duration(len(cfg.Addresses)), DialFunc: first.dial},
 		GroupBalancers: []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
-		SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second,
-		// A cluster that has just started, or lost a broker, has no coordinator for a moment; the default is to stay away for 5 s.
-		JoinGroupBackoff: time.Second,
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: rebalanceTimeout, Timeout: groupTimeout,
+		// A cluster that has just started, or lost a broker, has no coordinator for a moment; the default is to stay away for 5 s. Chance
+		// keeps workers that failed together from always coming together.
+		JoinGroupBackoff: time.Second + rand.N(time.Second),
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {
 			log.Warn("Kafka consumer group", "group", id, "event", fmt.Sprintf(format, args...))
 		}),

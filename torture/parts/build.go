@@ -105,7 +105,8 @@ func (c *Cluster) brokers(ctx context.Context, free *addresses) (collectors, fea
 	if err := c.link("clients>broker", told, listen); err != nil {
 		return nil, nil, err
 	}
-	c.weir("broker", dir, free.next(), []string{"WEIR_BROKER_ADVERTISED=" + told}, "broker", "--listen", listen)
+	env := append([]string{"WEIR_BROKER_ADVERTISED=" + told}, c.layout.KeepersEnv...)
+	c.weir("broker", dir, free.next(), env, "broker", "--listen", listen)
 	c.kafka = []string{listen}
 	return []string{told}, []string{told}, nil
 }
@@ -155,7 +156,7 @@ func (c *Cluster) store(free *addresses) error {
 		return err
 	}
 	c.clickhouse = free.next()
-	c.weir("clickhouse", dir, free.next(), nil, "clickhouse", "--listen", c.clickhouse)
+	c.weir("clickhouse", dir, free.next(), c.layout.KeepersEnv, "clickhouse", "--listen", c.clickhouse)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package parts
 import (
 	"context"
 	"fmt"
+	"syscall"
 )
 
 // Use says which binary of Weir a part is from its next start on.
@@ -39,6 +40,9 @@ func (c *Cluster) Fill(name string, spare int) error {
 
 // Keep lets Close copy what is on disks of limited size to folders beside them, NAME.kept.
 func (c *Cluster) Keep() { c.keep = true }
+
+// Dump ends a part with SIGQUIT: one of Weir's writes to its log what each goroutine waits for.
+func (c *Cluster) Dump(name string) error { return c.signal(name, syscall.SIGQUIT) }
 
 // Wait returns when a part that somebody else has killed is gone.
 func (c *Cluster) Wait(ctx context.Context, name string) error {

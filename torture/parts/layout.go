@@ -22,6 +22,7 @@ type Layout struct {
 
 	Partitions int      // of the topics; 0 = 4
 	Env        []string // NAME=value for every part of Weir, for example WEIR_FEATURES_FLUSH_INTERVAL=200ms
+	KeepersEnv []string // the same for the embedded broker and ClickHouse alone
 
 	// Disks of limited size (tmpfs, needs root), to be filled: MiB, 0 = a folder of Dir.
 	BrokerMiB     int // for each broker

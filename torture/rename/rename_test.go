@@ -23,6 +23,9 @@ import (
 
 // TestMain is also the program that is traced: it renames files for ever, on several threads.
 func TestMain(m *testing.M) {
+	if code, child := rename.Child(); child {
+		os.Exit(code)
+	}
 	if dir := os.Getenv("RENAME_TEST_DIR"); dir != "" {
 		renameAll(dir, os.Getenv("RENAME_TEST_ROUNDS") == "1")
 	}
@@ -111,6 +114,43 @@ func TestKill(t *testing.T) {
 		if _, err := os.Stat(call.New); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the rename was carried out: %s is there (%v)", call.New, err)
 		}
+	}
+}
+
+// TestApart kills a process while this one waits for its end, which would take each stop of a process that it traces itself for the end.
+func TestApart(t *testing.T) {
+	p := start(t)
+	read, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(read)
+		for p.lines.Scan() {
+		}
+	}()
+	defer func() { <-read }()
+	go func() {
+		state, err := p.cmd.Process.Wait()
+		if err == nil && state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			err = fmt.Errorf("its parent saw it end with %v", state)
+		}
+		ended <- err
+	}()
+	within, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := rename.Apart(within, p.cmd.Process.Pid, rename.Point{Part: "never"}); err == nil {
+		t.Error("nothing was renamed and something was killed")
+	}
+	call, err := rename.Apart(t.Context(), p.cmd.Process.Pid, rename.Point{Part: "tmp_insert_", Nth: 2})
+	if errors.Is(err, rename.ErrNotAllowed) {
+		t.Skip(err)
+	}
+	if err != nil || !strings.Contains(call.Old, "/tmp_insert_") {
+		t.Fatalf("killed at %+v: %v", call, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, err := rename.Apart(t.Context(), p.cmd.Process.Pid, rename.Point{}); !errors.Is(err, rename.ErrEnded) {
+		t.Errorf("a process that is gone: %v, want %v", err, rename.ErrEnded)
 	}
 }
 

@@ -40,7 +40,7 @@ type Config struct {
 	Short bool          // nothing that takes longer than a few seconds: no pause beyond the consumer group's session
 	Disks bool          // the disks of the embedded broker and of ClickHouse may be made small (tmpfs, root)
 
-	Patience time.Duration // how long nothing may come forward at the end; 0 = 5 min
+	Patience time.Duration // how long nothing may come forward at the end; 0 = 3 min
 	Every    time.Duration // how often Tell is called; 0 = 1 s
 	Tell     func(Progress)
 }
@@ -61,7 +61,7 @@ var ErrConfig = errors.New("cannot run with this configuration")
 func (c Config) withDefaults() Config {
 	c.Senders, c.Partitions = cmp.Or(c.Senders, 8), cmp.Or(c.Partitions, 4)
 	c.Collectors, c.Features = cmp.Or(c.Collectors, 2), cmp.Or(c.Features, 2)
-	c.Patience, c.Every = cmp.Or(c.Patience, 5*time.Minute), cmp.Or(c.Every, time.Second)
+	c.Patience, c.Every = cmp.Or(c.Patience, 3*time.Minute), cmp.Or(c.Every, time.Second)
 	if c.Tell == nil {
 		c.Tell = func(Progress) {}
 	}

@@ -3,7 +3,9 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/weirmesh/weir/ingest"
@@ -98,13 +100,24 @@ func (r *runner) counted(ctx context.Context, k *kafka.Client) error {
 			}
 		}
 		if time.Since(last) > r.cfg.Patience {
-			return fmt.Errorf("count the log: nothing came forward for %s: %d messages are not counted by group %s (%v); see the logs in %s",
-				r.cfg.Patience, least, group, err, r.cfg.Dir)
+			return errors.Join(r.dump(), fmt.Errorf("count the log: nothing came forward for %s: %d messages are not counted by group %s; see the logs in %s",
+				r.cfg.Patience, least, group, r.cfg.Dir), err)
 		}
 		if err := pause.For(ctx, countEvery); err != nil {
 			return err
 		}
 	}
+}
+
+// dump ends all parts of Weir so that their logs say what they were waiting for.
+func (r *runner) dump() error {
+	var all []error
+	for _, name := range r.cluster.Parts() {
+		if !strings.HasPrefix(name, "kafka-") {
+			all = append(all, r.cluster.Dump(name))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // read reads the log into the checker.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -139,36 +138,6 @@ func (m *harmer) kill(ctx context.Context, h Harm) error {
 		}
 	}
 	return nil
-}
-
-// start runs a part, of a version that the seed says. A node of Apache Kafka is waited for, as only one may be missing.
-func (m *harmer) start(ctx context.Context, name string) error {
-	m.mu.Lock()
-	m.starts[name]++
-	n := m.starts[name]
-	m.mu.Unlock()
-	if m.cfg.Previous != "" && (strings.HasPrefix(name, "collector-") || strings.HasPrefix(name, "features-")) {
-		binary := m.cfg.Weir
-		if coin(m.cfg.Seed, name, n) {
-			binary = m.cfg.Previous
-			m.previous.Add(1)
-		}
-		if err := m.cluster.Use(name, binary); err != nil {
-			return err
-		}
-		m.history.add(event{What: "note", Text: fmt.Sprintf("%s starts as %s", name, binary)})
-	}
-	if err := m.cluster.Run(name); err != nil || !strings.HasPrefix(name, "kafka-") {
-		return err
-	}
-	return m.cluster.Await(ctx, name)
-}
-
-// coin is thrown for the nth start of a part.
-func coin(seed uint64, name string, n int) bool {
-	sum := fnv.New32a()
-	fmt.Fprint(sum, seed, name, n) // a hash takes everything
-	return sum.Sum32()>>16&1 == 1
 }
 
 // rename kills the engine at a rename. Where nothing is renamed in time, it is killed at another moment.

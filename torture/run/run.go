@@ -93,7 +93,7 @@ func newRunner(ctx context.Context, cfg Config, of load, h *history) (*runner, e
 	}
 	// Half of the seeds see a broker, or a store, that stops before its disk is full.
 	for i, key := range []string{"WEIR_BROKER_MIN_FREE_MIB", "WEIR_CLICKHOUSE_MIN_FREE_MIB"} {
-		layout.Env = append(layout.Env, fmt.Sprintf("%s=%d", key, 256*(cfg.Seed>>i&1)))
+		layout.KeepersEnv = append(layout.KeepersEnv, fmt.Sprintf("%s=%d", key, 256*(cfg.Seed>>i&1)))
 	}
 	// Parts are stopped with care at the end, so they must not be killed when ctx ends.
 	cluster, err := parts.Start(context.WithoutCancel(ctx), layout)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirmesh/weir/sim/recording"
 	"github.com/weirmesh/weir/torture/parts"
 	"github.com/weirmesh/weir/torture/rename"
 	"github.com/weirmesh/weir/torture/run"
@@ -102,5 +103,35 @@ func TestConfigIsChecked(t *testing.T) {
 		if _, err := run.Run(t.Context(), cfg); !errors.Is(err, run.ErrConfig) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRecording sends a recording in place of made traffic.
+func TestRecording(t *testing.T) {
+	bin, err := parts.Find()
+	if err != nil || os.Getenv("WEIR_CHDB_LIBRARY") == "" {
+		t.Skip("WEIR_BIN and WEIR_CHDB_LIBRARY are not set: nothing to run (`make test` sets them)")
+	}
+	of := recording.DefaultConfig()
+	of.Calls = 10_000
+	day, err := recording.Generate(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := t.TempDir()
+	if err := day.WriteNezha(path); err != nil {
+		t.Fatal(err)
+	}
+	cfg := run.Config{Seed: 3, Weir: bin, Dir: t.TempDir(), Recording: path, Format: "nezha", Short: true, Collectors: 1, Features: 1}
+	report, err := run.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, tails(cfg.Dir))
+	}
+	if err := report.Err(); err != nil {
+		t.Fatalf("%v\n%s", err, report)
+	}
+	equal, _ := report.Store.Windows()
+	if want := day.Summary.NezhaCalls(); report.Store.Calls != uint64(want) || equal == 0 || len(report.Store.Tables) != 6 {
+		t.Errorf("%d calls of %d and %d windows were compared:\n%s", report.Store.Calls, want, equal, report)
 	}
 }
