@@ -1,9 +1,10 @@
 // Package names bounds how many different names a collector lets through: of workloads, their versions and instances, of peers and series,
 // and of days. Whatever is invented, what is behind the collector holds no more of them than the limits say.
 //
-// While there is room, every name is admitted. When a level is full, a source that holds fewer names than another still gets room: the one that
-// holds the most loses the name it used least recently. So whoever floods pays for it, and who sends a few honest names does not. What was
-// not used for an hour is forgotten when room is needed. A source is a connection; behind many connections somebody holds many shares.
+// While there is room, every name is admitted. When a level is full, a source that holds fewer names than another still gets room. Names that
+// came once make room first: of whoever holds the most of them, or those older than five minutes. Names that come again stay; only one that
+// was not used for a minute, of whoever holds the most, makes room for others, and one that was not used for an hour is forgotten. So whoever
+// invents names competes with his like, behind however many connections. A source is a connection.
 //
 // A Table keeps hashes of names, never the names, so its memory does not depend on how long they are. What it answers depends on the
 // sequence of questions alone: times come in as arguments. It is safe for concurrent use.

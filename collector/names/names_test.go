@@ -73,15 +73,61 @@ func TestAFloodDisplacesNobody(t *testing.T) {
 
 func TestNamesAreForgotten(t *testing.T) {
 	table := names.New(names.Limits{Workloads: 10, Instances: 10, Series: 10})
+	peer := func(name string, after time.Duration) bool { return table.Peer("a", noon().Add(after), "", name) }
 	for i := range 10 {
-		table.Peer("a", noon(), "", fmt.Sprint(i))
+		peer(fmt.Sprint(i), 0)
+		if i < 8 { // comes again, and so stays
+			peer(fmt.Sprint(i), time.Second)
+		}
 	}
-	if table.Peer("a", noon().Add(59*time.Minute), "", "new") {
-		t.Error("admitted while all others were used within the hour")
+	if peer("new", 5*time.Minute-1) {
+		t.Error("admitted while all others were used within five minutes")
 	}
-	table.Peer("a", noon().Add(30*time.Minute), "", "3")
-	if !table.Peer("a", noon().Add(61*time.Minute), "", "new") || table.Len(names.Peer) != 2 {
-		t.Errorf("%d names are known, want the one that was used and the new one", table.Len(names.Peer))
+	if !peer("new", 5*time.Minute) || !peer("newer", 5*time.Minute) || peer("newest", 5*time.Minute) {
+		t.Error("the two that came once did not make room for two others, and no more")
+	}
+	peer("3", 30*time.Minute)
+	if !peer("last", 61*time.Minute) || table.Len(names.Peer) != 4 {
+		t.Errorf("%d names are known, want those used within the hour", table.Len(names.Peer))
+	}
+}
+
+// TestManyConnectionsDisplaceNobodyWhoStays: each of a thousand connections brings more names than there is room for, as a client does that
+// connects anew for each request.
+func TestManyConnectionsDisplaceNobodyWhoStays(t *testing.T) {
+	table, now := names.New(names.Limits{Workloads: 1000, Instances: 1000, Series: 1000}), noon()
+	known := func(source, name string) bool {
+		_, over := table.Origin(source, now, origin(name, "", ""))
+		return over == 0
+	}
+	admitted, late := 0, 0
+	for connection := range 1000 {
+		now = now.Add(time.Second)
+		for i := range 60 {
+			if !known("good", fmt.Sprint("good-", i)) {
+				t.Fatalf("good-%d is not known after %d connections", i, connection)
+			}
+		}
+		for i := range 2000 {
+			if known(fmt.Sprint("bad-", connection), fmt.Sprint("bad-", connection, "-", i)) {
+				admitted++
+			}
+		}
+		if connection < 500 {
+			continue
+		}
+		late = 0
+		for i := range 60 { // who comes when all is full has all its names before long
+			if known("late", fmt.Sprint("late-", i)) {
+				late++
+			}
+		}
+	}
+	if late != 60 {
+		t.Errorf("%d of the 60 names of who came late are known", late)
+	}
+	if admitted > 30_000 || table.Len(names.Workload) != 1000 {
+		t.Errorf("%d of 2,000,000 invented names were let through, %d are known", admitted, table.Len(names.Workload))
 	}
 }
 
@@ -98,8 +144,8 @@ func TestDays(t *testing.T) {
 	}
 }
 
-// TestNeverMore draws sequences of names and sources: the limit holds, answers repeat, and a source that holds nothing gets room wherever
-// another holds two names.
+// TestNeverMore draws sequences of names and sources: the limit holds, answers repeat, and a source that holds nothing gets the place of a name
+// that nobody uses.
 func TestNeverMore(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 50 {
@@ -116,7 +162,7 @@ func TestNeverMore(t *testing.T) {
 				t.Fatalf("%d names are known", n)
 			}
 		}
-		if !one.Peer("newcomer", now, "", "fresh") {
+		if !one.Peer("newcomer", now.Add(6*time.Minute), "", "fresh") {
 			t.Fatal("a newcomer gets no room")
 		}
 	}
