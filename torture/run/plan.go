@@ -83,7 +83,7 @@ func (p planner) kills() (out []Harm) {
 		case i%10 == 3:
 			h.Kind, h.Targets = Many, p.several()
 		case i%10 == 4:
-			h = p.rename(30)
+			h = p.rename(12)
 		}
 		out = append(out, h)
 	}
