@@ -72,7 +72,7 @@ func newStage(t *testing.T) *stage {
 
 func config() features.Config {
 	cfg := features.DefaultConfig()
-	cfg.FlushInterval, cfg.Generation = 10*time.Millisecond, generation
+	cfg.FlushInterval, cfg.WriteTimeout, cfg.Generation = 10*time.Millisecond, 5*time.Second, generation
 	return cfg
 }
 
@@ -355,6 +355,7 @@ type memory struct {
 	// before and after are asked before each table, and after everything is applied; what they return is Write's error.
 	before func(schemas.Table) error
 	after  func() error
+	silent func() error // not nil = this attempt gets no answer, and ends with that error when its time is over
 
 	mu      sync.Mutex // guards the rest
 	marks   schemas.Marks
@@ -369,7 +370,7 @@ var _ store.Writer = (*memory)(nil)
 
 func newMemory() *memory {
 	return &memory{
-		before: func(schemas.Table) error { return nil }, after: func() error { return nil },
+		before: func(schemas.Table) error { return nil }, after: func() error { return nil }, silent: func() error { return nil },
 		marks: schemas.Marks{}, counted: tally{}, kept: map[string][]columns.KeptSpans{}, gaps: map[schemas.Gap]struct{}{},
 	}
 }
@@ -384,7 +385,11 @@ func (m *memory) Marks(_ context.Context, sources []schemas.Source) (schemas.Mar
 	return out, nil
 }
 
-func (m *memory) Write(_ context.Context, f store.Flush) error {
+func (m *memory) Write(ctx context.Context, f store.Flush) error {
+	if err := m.silent(); err != nil {
+		<-ctx.Done()
+		return err
+	}
 	want := schemas.Marks{}
 	for _, table := range schemas.Tables() {
 		if len(f.Partials[table]) == 0 {

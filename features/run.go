@@ -99,7 +99,7 @@ func (r *run) flush(ctx context.Context) error {
 		f.Spans = append(f.Spans, s.kept...)
 	}
 	if !f.Empty() {
-		if err := r.retry(ctx, "write windows", func(ctx context.Context) error { return r.parts.Store.Write(ctx, f) }); err != nil {
+		if err := r.retry(ctx, "write windows", func(ctx context.Context) error { return r.write(ctx, f) }); err != nil {
 			return err
 		}
 		r.count.flushes.Inc()
@@ -115,6 +115,13 @@ func (r *run) flush(ctx context.Context) error {
 		return err
 	}
 	return r.progress(ctx, moved)
+}
+
+// write tries to write a flush, for a bounded time: a server that vanished without a word never answers, and trying again is safe.
+func (r *run) write(ctx context.Context, f store.Flush) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.WriteTimeout)
+	defer cancel()
+	return r.parts.Store.Write(ctx, f)
 }
 
 func (r *run) commit(ctx context.Context) error {

@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Name          string        // of this worker, for progress records
 	FlushInterval time.Duration // longest time that something read stays unflushed
+	WriteTimeout  time.Duration // of one attempt to write a flush, which takes well under a second
 	MaxRows       int           // rows held before an early flush
 	Generation    int64         // messages in a generation of the join
 	Lateness      time.Duration // subtracted from event time to get the watermark
@@ -35,7 +36,7 @@ type Config struct {
 // DefaultConfig returns the defaults that operators see.
 func DefaultConfig() Config {
 	return Config{
-		Name: "features", FlushInterval: time.Second, MaxRows: 200_000, Generation: 1024,
+		Name: "features", FlushInterval: time.Second, WriteTimeout: time.Minute, MaxRows: 200_000, Generation: 1024,
 		Lateness: 2 * time.Second, Idle: 10 * time.Second, CheckInterval: 5 * time.Second,
 	}
 }

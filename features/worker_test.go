@@ -178,16 +178,18 @@ func TestAStoreInTroubleLosesAndDoublesNothing(t *testing.T) {
 				return nil
 			}
 		}},
+		{"it vanished without a word", func(m *memory) { m.silent = times(2, away) }},
 		{"its acknowledgements are lost", func(m *memory) { m.after = times(2, away) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStage(t)
+			s, cfg := newStage(t), config()
+			cfg.WriteTimeout = 200 * time.Millisecond
 			c.trouble(s.store)
 			for i := range 30 {
 				s.produce(spans(t, i%partitions, checkout(i, base+int64(i)*second)...))
 			}
 			var troubled, well atomic.Bool
-			s.runUntilDurable(s.worker(config(), func(p *features.Parts) {
+			s.runUntilDurable(s.worker(cfg, func(p *features.Parts) {
 				p.Ready = func(err error) {
 					if errors.Is(err, away) {
 						troubled.Store(true)

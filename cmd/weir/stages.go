@@ -81,8 +81,8 @@ func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafk
 		return err
 	}
 	cfg := features.Config{
-		Shards: shards,
-		Name:   hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
+		Shards: shards, WriteTimeout: features.DefaultConfig().WriteTimeout,
+		Name: hostName("features"), FlushInterval: a.cfg.Features.FlushInterval, MaxRows: a.cfg.Features.MaxRows,
 		Generation: int64(a.cfg.Features.Generation), Lateness: a.cfg.Features.Lateness, Idle: a.cfg.Features.Idle,
 		KeepSpans: a.cfg.Features.KeepSpans, CheckInterval: a.cfg.Features.CheckInterval, MaxFuture: a.cfg.Collector.MaxFuture,
 	}
