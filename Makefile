@@ -130,7 +130,7 @@ $(VENV)/ready: notebooks/requirements.txt
 
 # Go's race detector needs a C compiler on Linux. Somebody without one still gets an answer from `make test`, with a note; .ci/run insists.
 test: build clickhouse ## all tests, then those of shared data with the race detector
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 	@if command -v "$$($(GO) env CC)" >/dev/null; then $(MAKE) --no-print-directory race; \
 	else echo 'make: NOT RUN: the race detector needs a C compiler, and there is none' >&2; fi
 

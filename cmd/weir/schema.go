@@ -198,7 +198,8 @@ func (a *app) setRetention(ctx context.Context, c *clickhouse.Client) error {
 	if !cfg.Migrate {
 		return nil
 	}
-	return c.SetRetention(ctx, clickhouse.Retention{
+	keep := clickhouse.Retention{
 		Short: cfg.Retention, Minutes: cfg.Minutes, Hours: cfg.Hours, Forecasts: cfg.Forecasts, Decisions: cfg.Decisions, Spans: cfg.Spans,
-	})
+	}
+	return a.unbroken(ctx, "set how long rows stay", func(ctx context.Context) error { return c.SetRetention(ctx, keep) })
 }
