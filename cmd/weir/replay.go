@@ -219,9 +219,18 @@ func (j *replayJob) begin(ctx context.Context) error {
 	return j.progress.Save(j.file)
 }
 
+// end is the event time that ends the recording: an hour after its last event, but no later than Weir believes a stream to be over.
+func (j *replayJob) end(now time.Time) time.Time {
+	end := time.Unix(0, j.progress.LastEvent).Add(time.Hour)
+	if future := j.cfg.Collector.MaxFuture; future > 0 && end.After(now.Add(future)) {
+		return now.Add(future)
+	}
+	return end
+}
+
 // finish ends the recording's stream in every partition and waits until all of it is durable and decided about.
 func (j *replayJob) finish(ctx context.Context) error {
-	end := time.Unix(0, j.progress.LastEvent).Add(time.Hour)
+	end := j.end(time.Now())
 	if j.progress.LastEvent > 0 {
 		if err := endStream(ctx, j.kafka, end, "replay"); err != nil {
 			return err
