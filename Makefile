@@ -135,7 +135,7 @@ test: build clickhouse ## all tests, then those of shared data with the race det
 	else echo 'make: NOT RUN: the race detector needs a C compiler, and there is none' >&2; fi
 
 race: build clickhouse ## tests of packages in which goroutines share data, with the race detector
-	CGO_ENABLED=1 $(GO) test -race $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(RACE)
 
 fuzz: ## every fuzz target for FUZZTIME each (10s)
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -246,7 +246,10 @@ func TestFullDisk(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may mount a disk of limited size")
 	}
-	c := start(t, parts.Layout{Collectors: 1, Features: 1, BrokerMiB: 64, Env: []string{"WEIR_FEATURES_FLUSH_INTERVAL=200ms"}})
+	c := start(t, parts.Layout{
+		Collectors: 1, Features: 1, BrokerMiB: 64, Env: []string{"WEIR_FEATURES_FLUSH_INTERVAL=200ms"},
+		KeepersEnv: []string{"WEIR_BROKER_MIN_FREE_MIB=0"}, // the disk shall be full, not nearly so
+	})
 	full := c.Log("broker")[:len(c.Log("broker"))-len(".log")] + "/filler"
 	if err := os.WriteFile(full, make([]byte, 64<<20), 0o600); err == nil {
 		t.Fatal("the disk takes more than its size")
