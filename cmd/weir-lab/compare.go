@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/lab/compare"
 	"github.com/weirmesh/weir/lab/control"
 	"github.com/weirmesh/weir/lab/snapshot"
@@ -28,9 +29,6 @@ func compareCommand() *cobra.Command {
 			"answered them, and as Weir's windows have them; errors; and latency as the client and as Weir saw it. Exit code 1 if an edge is wrong.",
 		Example: "  weir lab compare\n  weir lab compare -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return usageError{fmt.Errorf("output %q is not known: text or json", output)}
-			}
 			lab, at, err := clientOf(cmd)
 			if err != nil {
 				return err
@@ -47,7 +45,7 @@ func compareCommand() *cobra.Command {
 			return writeComparison(cmd.OutOrStdout(), output, s, s.Edges(snapshot.Snapshot{}, mesh), path+s.Lag)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(cmd.Flags(), &output, "text or json", "text", "json")
 	cmd.Flags().DurationVar(&path, "path", 2*time.Millisecond, "what the client may wait longer than the gateway sees, besides its own lag")
 	return cmd
 }
@@ -106,7 +104,7 @@ func costCommand() *cobra.Command {
 		Example: "  weir lab cost\n  weir lab cost --pairs 8 --slice 30s",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if pairs < 2 || slice < time.Second {
-				return usageError{errors.New("two pairs or more are needed, of slices of a second or longer")}
+				return cli.UsageError{Err: errors.New("two pairs or more are needed, of slices of a second or longer")}
 			}
 			lab, _, err := clientOf(cmd)
 			if err != nil {
@@ -147,7 +145,7 @@ func recordCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if length <= 0 {
-				return usageError{errors.New("--for must be above 0")}
+				return cli.UsageError{Err: errors.New("--for must be above 0")}
 			}
 			lab, at, err := clientOf(cmd)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/lab/control"
 	"github.com/weirmesh/weir/lab/spec"
 )
@@ -32,7 +33,7 @@ func faultCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			info, ok := spec.FaultKind(args[0]).Info()
 			if !ok {
-				return usageError{fmt.Errorf("there is no fault %q: `weir lab fault list` shows them", args[0])}
+				return cli.UsageError{Err: fmt.Errorf("there is no fault %q: `weir lab fault list` shows them", args[0])}
 			}
 			f.Kind = info.Kind
 			if !cmd.Flags().Changed("size") {
@@ -63,7 +64,7 @@ func kindNames() []string {
 
 func begin(cmd *cobra.Command, f control.NewFault) error {
 	if f.Length < 0 {
-		return usageError{errors.New("--for must not be negative")}
+		return cli.UsageError{Err: errors.New("--for must not be negative")}
 	}
 	lab, _, err := clientOf(cmd)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/lab/spec"
 )
 
@@ -13,7 +14,7 @@ func labSays(t *testing.T, args ...string) string {
 	t.Helper()
 	t.Setenv("WEIR_LAB_CACHE", t.TempDir())
 	var out, log bytes.Buffer
-	if code := run(t.Context(), args, &out, &log); code != exitDone {
+	if code := run(t.Context(), args, &out, &log); code != cli.Done {
 		t.Fatalf("weir lab %s: exit code %d\n%s", strings.Join(args, " "), code, log.String())
 	}
 	return out.String()

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weirmesh/weir/cmd/cli"
 )
 
 func loadCommand() *cobra.Command {
@@ -24,7 +26,7 @@ func loadCommand() *cobra.Command {
 			RunE: func(cmd *cobra.Command, args []string) error {
 				factor, err := strconv.ParseFloat(args[0], 64)
 				if err != nil || !(factor >= 0 && factor <= 1000) {
-					return usageError{fmt.Errorf("factor %q is no number from 0 to 1000", args[0])}
+					return cli.UsageError{Err: fmt.Errorf("factor %q is no number from 0 to 1000", args[0])}
 				}
 				return askLoad(cmd, http.MethodPut, "/rate", map[string]float64{"factor": factor})
 			},

@@ -4,33 +4,18 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weirmesh/weir/cmd/cli"
 )
 
 // version is set by the build.
 var version = "dev"
-
-// Exit codes, as in weir.
-const (
-	exitDone        = 0
-	exitError       = 1
-	exitUsage       = 4
-	exitInterrupted = 130
-)
-
-// usageError is a mistake in how a command was called.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -41,20 +26,7 @@ func main() {
 func run(ctx context.Context, args []string, out, log io.Writer) int {
 	root := newRoot(out, log) //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	var usage usageError
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintf(log, "weir lab: %v\n", err)
-		return exitUsage
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(log, "weir lab: interrupted")
-		return exitInterrupted
-	}
-	fmt.Fprintf(log, "weir lab: %v\n", err)
-	return exitError
+	return cli.Run(ctx, root, "weir lab", log)
 }
 
 func newRoot(out, log io.Writer) *cobra.Command {
@@ -73,45 +45,12 @@ func newRoot(out, log io.Writer) *cobra.Command {
 	}
 	root.SetOut(out)
 	root.SetErr(log)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
-	})
 	root.PersistentFlags().String("dir", "", "folder of the lab: its tools and, in run/, all that a running lab keeps\n(default $WEIR_LAB_CACHE, or weir/lab in your cache folder)")
 	root.AddCommand(
 		upCommand(), downCommand(), statusCommand(), exampleCommand(), faultCommand(), loadCommand(), compareCommand(), costCommand(),
 		recordCommand(), kubectlCommand(), tracingCommand(), superviseCommand(), serviceCommand(), generateCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true // `weir completion` completes this too
-	checkUsage(root)
+	cli.Strict(root)
 	return root
-}
-
-// checkUsage makes wrong arguments of every command below root usage errors.
-func checkUsage(root *cobra.Command) {
-	for _, c := range root.Commands() {
-		if c.HasSubCommands() && !c.Runnable() {
-			c.Args, c.RunE = cobra.ArbitraryArgs, subCommandOnly
-		}
-		check := c.Args
-		if check == nil && !c.HasSubCommands() {
-			check = cobra.NoArgs
-		}
-		if check != nil {
-			c.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
-				}
-				return nil
-			}
-		}
-		checkUsage(c)
-	}
-}
-
-// subCommandOnly is what a command does that is there for its sub-commands.
-func subCommandOnly(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("unknown command %q for %q (see `%s --help`)", args[0], cmd.CommandPath(), cmd.CommandPath())}
-	}
-	return cmd.Help()
 }

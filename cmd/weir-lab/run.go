@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/internal/lock"
 	"github.com/weirmesh/weir/lab/load"
 	"github.com/weirmesh/weir/lab/service"
@@ -127,7 +128,7 @@ func tracingCommand() *cobra.Command {
 		Use: "tracing on|off", Short: "Turn traces and access logs of the mesh on or off", Example: "  weir lab tracing off", Args: cobra.ExactArgs(1), ValidArgs: []string{"on", "off"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] != "on" && args[0] != "off" {
-				return usageError{fmt.Errorf("tracing is on or off, not %q", args[0])}
+				return cli.UsageError{Err: fmt.Errorf("tracing is on or off, not %q", args[0])}
 			}
 			lab, _, err := clientOf(cmd)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/lab/control"
 	"github.com/weirmesh/weir/lab/process"
 )
@@ -21,9 +22,6 @@ func statusCommand() *cobra.Command {
 		Short:   "Show what runs, what it uses, and which faults hold",
 		Example: "  weir lab status\n  weir lab status -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return usageError{fmt.Errorf("output %q is not known: text or json", output)}
-			}
 			lab, at, err := clientOf(cmd)
 			if err != nil {
 				return err
@@ -43,7 +41,7 @@ func statusCommand() *cobra.Command {
 			return printStatus(cmd.OutOrStdout(), s)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(cmd.Flags(), &output, "text or json", "text", "json")
 	return cmd
 }
 

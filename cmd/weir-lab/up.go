@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/lab/control"
 	"github.com/weirmesh/weir/lab/process"
 	"github.com/weirmesh/weir/lab/spec"
@@ -72,11 +73,11 @@ func readLab(file string) ([]byte, error) {
 	}
 	lab, err := spec.Decode(text)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s: %w", file, err)}
+		return nil, cli.UsageError{Err: fmt.Errorf("%s: %w", file, err)}
 	}
 	if lab.Load.Rates != "" {
 		if _, err := os.Stat(lab.Load.Rates); err != nil {
-			return nil, usageError{fmt.Errorf("%s: load.rates: %w (it is looked for from the folder you are in)", file, err)}
+			return nil, cli.UsageError{Err: fmt.Errorf("%s: load.rates: %w (it is looked for from the folder you are in)", file, err)}
 		}
 	}
 	return text, nil
@@ -88,7 +89,7 @@ const maxSocket = 107
 // prepare makes the folder of a lab that is about to start, and clears away what an earlier one has left.
 func prepare(ctx context.Context, at place, text []byte) error {
 	if socket := filepath.Join(at.run, control.Socket); len(socket) > maxSocket {
-		return usageError{fmt.Errorf("the path of the lab's socket is longer than the system's %d characters: choose a shorter --dir than %s", maxSocket, at.base)}
+		return cli.UsageError{Err: fmt.Errorf("the path of the lab's socket is longer than the system's %d characters: choose a shorter --dir than %s", maxSocket, at.base)}
 	}
 	s, err := control.New(at.run).Status(ctx)
 	if err == nil {

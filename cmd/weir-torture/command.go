@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest/recording"
 	"github.com/weirmesh/weir/torture/apache"
 	"github.com/weirmesh/weir/torture/run"
@@ -43,8 +44,8 @@ func newCommand(out, log io.Writer) *cobra.Command {
 	}
 	cmd.SetOut(out)
 	cmd.SetErr(log)
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	o.flags(cmd)
+	cli.Strict(cmd)
 	return cmd
 }
 
@@ -65,14 +66,11 @@ func (o *options) flags(cmd *cobra.Command) {
 	f.StringVar(&o.format, "format", "nezha", "of the recording: nezha or otlp-json")
 	f.DurationVar(&o.run.Away, "away", 2*time.Minute, "how long ClickHouse is away once (3s with --short)")
 	f.BoolVar(&o.run.Short, "short", false, "nothing that lasts longer than a few seconds")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	cli.Output(f, &o.output, "text or json", "text", "json")
 }
 
 // settle makes a run.Config of the flags.
 func (o *options) settle(cmd *cobra.Command) (err error) {
-	if o.output != "text" && o.output != "json" {
-		return usageError{fmt.Errorf("--output is %q: take text or json", o.output)}
-	}
 	switch o.kafka {
 	case "embedded":
 	case "apache":
@@ -81,7 +79,7 @@ func (o *options) settle(cmd *cobra.Command) (err error) {
 			return err
 		}
 	default:
-		return usageError{fmt.Errorf("--kafka is %q: take embedded or apache", o.kafka)}
+		return cli.UsageError{Err: fmt.Errorf("--kafka is %q: take embedded or apache", o.kafka)}
 	}
 	if o.run.Short && !cmd.Flags().Changed("away") {
 		o.run.Away = 3 * time.Second
@@ -113,7 +111,7 @@ func program(path string, needed bool) (string, error) {
 		path = filepath.Join(filepath.Dir(self), "weir")
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", usageError{fmt.Errorf("there is no binary: %w (make build)", err)}
+		return "", cli.UsageError{Err: fmt.Errorf("there is no binary: %w (make build)", err)}
 	}
 	return filepath.Abs(path)
 }
@@ -126,6 +124,9 @@ func (o *options) start(cmd *cobra.Command, out, log io.Writer) error {
 	o.run.Tell = show.tell
 	report, err := run.Run(cmd.Context(), o.run)
 	show.clear()
+	if errors.Is(err, run.ErrConfig) {
+		return cli.UsageError{Err: err}
+	}
 	if err == nil {
 		err = errors.Join(o.print(out, report), o.save(report))
 		if wrong := report.Err(); wrong != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/torture/run"
 )
 
@@ -14,13 +15,13 @@ func TestUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--help"}, exitDone, "weir-torture --calls 1000000 --kills 30 --seed 7"},
-		{[]string{"--nonsense"}, exitUsage, "unknown flag"},
-		{[]string{"--kafka", "other"}, exitUsage, "take embedded or apache"},
-		{[]string{"--output", "xml"}, exitUsage, "take text or json"},
-		{[]string{"--weir", "/nowhere/weir"}, exitUsage, "there is no binary"},
-		{[]string{"--weir", "/bin/sh", "--previous", "/nowhere/weir"}, exitUsage, "there is no binary"},
-		{[]string{"--weir", "/bin/sh", "--calls", "0", "--out", "DIR"}, exitUsage, "0 calls"},
+		{[]string{"--help"}, cli.Done, "weir-torture --calls 1000000 --kills 30 --seed 7"},
+		{[]string{"--nonsense"}, cli.Usage, "unknown flag"},
+		{[]string{"--kafka", "other"}, cli.Usage, "take embedded or apache"},
+		{[]string{"--output", "xml"}, cli.Usage, `output "xml" is not known: text or json`},
+		{[]string{"--weir", "/nowhere/weir"}, cli.Usage, "there is no binary"},
+		{[]string{"--weir", "/bin/sh", "--previous", "/nowhere/weir"}, cli.Usage, "there is no binary"},
+		{[]string{"--weir", "/bin/sh", "--calls", "0", "--out", "DIR"}, cli.Usage, "0 calls"},
 	} {
 		var out bytes.Buffer
 		for i, arg := range tt.args {

@@ -12,6 +12,7 @@ import (
 	"github.com/weirmesh/weir/actuator/guard"
 	"github.com/weirmesh/weir/actuator/kubernetes"
 	"github.com/weirmesh/weir/actuator/manifests"
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/redact"
@@ -52,7 +53,7 @@ func (a *app) runActuator(ctx context.Context, consumer ingest.Consumer, k *kafk
 		Ready: func(err error) { a.ready.Set(stageActuator, err) },
 	})
 	if err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	return w.Run(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/schemas"
@@ -36,18 +37,15 @@ func (o *listOptions) flags(cmd *cobra.Command, all string) {
 	f.BoolVarP(&o.all, "all", "a", false, all)
 	f.StringVarP(&o.workload, "workload", "w", "", "only those of this workload")
 	f.IntVarP(&o.limit, "limit", "n", 50, "how many of the past to show, newest last; 0 for all")
-	f.StringVarP(&o.output, "output", "o", "text", "text, or json: one object a line")
+	cli.Output(f, &o.output, "text, or json: one object a line", "text", "json")
 	keyFlag(f, "kafka", "kafka.addresses")
 	keyFlag(f, "clickhouse", "clickhouse.address")
 	keyFlag(f, "library", "clickhouse.library")
 }
 
 func (o *listOptions) check() error {
-	if o.output != "text" && o.output != "json" {
-		return usageError{fmt.Errorf("output %q is not known: text or json", o.output)}
-	}
 	if o.limit < 0 {
-		return usageError{errors.New("--limit must not be negative")}
+		return cli.UsageError{Err: errors.New("--limit must not be negative")}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/config"
@@ -65,7 +66,7 @@ func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 // listen opens a listener, on loopback or as the configuration allows.
 func (a *app) listen(what, address string) (net.Listener, error) {
 	if err := config.CheckListen(address, a.cfg.Insecure, a.server != nil); err != nil {
-		return nil, usageError{fmt.Errorf("%s: %w", what, err)}
+		return nil, cli.UsageError{Err: fmt.Errorf("%s: %w", what, err)}
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -227,7 +228,7 @@ func (a *app) connectKafka(ctx context.Context, addresses []string, roles ...str
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	client, err := kafka.New(a.kafkaConfig(addresses, names...))
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.UsageError{Err: err}
 	}
 	topics := slices.DeleteFunc(a.topics(), func(t kafka.Topic) bool { return !slices.Contains(names, t.Name) })
 	err = a.patiently(ctx, "reach Kafka", func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
@@ -58,7 +59,7 @@ func backupCommand() *cobra.Command {
 				return err
 			}
 			if to == "" {
-				return usageError{errors.New("where to? give --to DIR")}
+				return cli.UsageError{Err: errors.New("where to? give --to DIR")}
 			}
 			if external {
 				return a.backupPositions(cmd.Context(), to, cmd.OutOrStdout())
@@ -76,7 +77,7 @@ func backupCommand() *cobra.Command {
 func (a *app) external() (bool, error) {
 	k, c := len(a.cfg.Kafka.Addresses) > 0, a.cfg.ClickHouse.Address != ""
 	if k != c {
-		return false, usageError{errors.New("name both --clickhouse and --kafka, or neither: their contents belong together")}
+		return false, cli.UsageError{Err: errors.New("name both --clickhouse and --kafka, or neither: their contents belong together")}
 	}
 	return k, nil
 }

@@ -13,27 +13,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
-	"github.com/weirmesh/weir/ingest/broker"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
 	"github.com/weirmesh/weir/schemas/wire"
 )
 
 func deadletterCommand() *cobra.Command {
+	var output string
 	cmd := &cobra.Command{Use: "deadletter", Short: "Look at what could not be read"}
 	list := &cobra.Command{
 		Use:     "list",
-		Short:   "List dead letters: when, where, why, and what they begin with",
+		Short:   "List dead letters: when, where and why",
 		Example: "  weir deadletter list\n  weir deadletter list -o json | jq .reason",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := newTool(cmd)
 			if err != nil {
 				return err
-			}
-			output, err := cmd.Flags().GetString("output")
-			if err != nil {
-				return fmt.Errorf("read flags: %w", err)
 			}
 			return a.withKafka(cmd.Context(), func(k *kafka.Client) error {
 				letters, err := deadLetters(cmd.Context(), k)
@@ -44,7 +41,7 @@ func deadletterCommand() *cobra.Command {
 			})
 		},
 	}
-	list.Flags().StringP("output", "o", "text", "text or json")
+	cli.Output(list.Flags(), &output, "text or json", "text", "json")
 	keyFlag(list.Flags(), "kafka", "kafka.addresses")
 	cmd.AddCommand(list)
 	return cmd
@@ -101,17 +98,7 @@ func (a *app) withOwnBroker(body func(*kafka.Client) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
-	var b *broker.Broker
-	if b, err = a.startBroker(); err != nil {
-		return err
-	}
-	defer b.Close()
-	k, err := kafka.New(a.kafkaConfig([]string{b.Addr()}))
-	if err != nil {
-		return err
-	}
-	defer k.Close()
-	return body(k)
+	return a.withLog(body)
 }
 
 // letter is one dead letter as people see it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/internal/doctor"
 )
 
@@ -31,9 +32,6 @@ func doctorCommand() *cobra.Command {
 		Example: "  weir doctor\n  weir doctor --kafka kafka-1:9092 --clickhouse ch:8123 --otlp collector:4317 --probe\n" +
 			"  weir doctor -o json | jq '.[] | select(.level == \"failed\")'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usageError{fmt.Errorf("output %q is not known: text or json", o.output)}
-			}
 			results, err := examine(cmd, o)
 			if err != nil {
 				return err
@@ -48,7 +46,7 @@ func doctorCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	cli.Output(f, &o.output, "text or json", "text", "json")
 	f.StringVar(&o.otlp, "otlp", "", "collector to try (OTLP/gRPC, host:port); empty for the one that runs on --data-dir")
 	f.BoolVar(&o.probe, "probe", false, "send a trace of two spans and follow it")
 	f.BoolVar(&o.force, "force", false, "with --probe: also where all data is more than a day old")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/internal/config"
 	"github.com/weirmesh/weir/internal/privacy"
 	"github.com/weirmesh/weir/store/clickhouse"
@@ -33,7 +34,7 @@ func privacyCommand() *cobra.Command {
 			return printPrivacy(cmd.OutOrStdout(), privacySettings(a.cfg), output)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json or markdown")
+	cli.Output(cmd.Flags(), &output, "text, json or markdown", "text", "json", "markdown")
 	cmd.AddCommand(eraseCommand())
 	return cmd
 }
@@ -57,9 +58,6 @@ func printPrivacy(out io.Writer, s privacy.Settings, format string) error {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(privacy.Inventory(s))
-	case "text":
-	default:
-		return usageError{fmt.Errorf("output %q is not known: text, json or markdown", format)}
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "WHERE\tNAME\tFIELDS\tCAN HOLD\tKEPT\tWHY")
@@ -103,9 +101,6 @@ func eraseCommand() *cobra.Command {
 		Example: "  weir privacy erase --workload shop/cart\n  weir privacy erase --workload shop/cart --yes\n" +
 			"  weir privacy erase --instance cart-7d9f-x2kqp --clickhouse ch:8123 --yes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return usageError{fmt.Errorf("output %q is not known: text or json", output)}
-			}
 			a, err := newTool(cmd)
 			if err != nil {
 				return err
@@ -116,7 +111,7 @@ func eraseCommand() *cobra.Command {
 				return err
 			})
 			if errors.Is(err, clickhouse.ErrSubject) {
-				return usageError{err}
+				return cli.UsageError{Err: err}
 			}
 			if err != nil {
 				return err
@@ -129,7 +124,7 @@ func eraseCommand() *cobra.Command {
 	f.StringVar(&s.Instance, "instance", "", "instance to erase")
 	f.StringVar(&s.Tenant, "tenant", "", "tenant to erase")
 	f.BoolVar(&yes, "yes", false, "erase; without it, only show what would be erased")
-	f.StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(f, &output, "text or json", "text", "json")
 	keyFlag(f, "clickhouse", "clickhouse.address")
 	keyFlag(f, "library", "clickhouse.library")
 	return cmd

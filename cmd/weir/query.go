@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/internal/lock"
 	"github.com/weirmesh/weir/store/clickhouse"
 )
@@ -63,7 +64,7 @@ func statement(args []string, file string, in io.Reader) (string, error) {
 	var err error
 	switch {
 	case len(args) == 1 && file != "":
-		return "", usageError{errors.New("give the statement as an argument or with --file, not both")}
+		return "", cli.UsageError{Err: errors.New("give the statement as an argument or with --file, not both")}
 	case len(args) == 1:
 		return args[0], nil
 	case file != "":
@@ -75,7 +76,7 @@ func statement(args []string, file string, in io.Reader) (string, error) {
 		return "", fmt.Errorf("read statement: %w", err)
 	}
 	if strings.TrimSpace(string(text)) == "" {
-		return "", usageError{errors.New("there is no statement to run")}
+		return "", cli.UsageError{Err: errors.New("there is no statement to run")}
 	}
 	return string(text), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/ingest/recording"
@@ -46,7 +47,7 @@ func replayCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
-				return usageError{err}
+				return cli.UsageError{Err: err}
 			}
 			a, err := newTool(cmd, stackParts()...)
 			if err != nil {
@@ -61,7 +62,7 @@ func replayCommand() *cobra.Command {
 	f.BoolVar(&o.again, "again", false, "send a recording once more; spans the join still remembers do not count twice")
 	f.Float64Var(&o.rate, "rate", 0, "spans a second; 0 sends as fast as the pipeline takes them")
 	f.IntVar(&o.senders, "senders", 2, "requests under way at the same time")
-	f.StringVarP(&o.output, "output", "o", "text", "summary as text or json")
+	cli.Output(f, &o.output, "summary as text or json", "text", "json")
 	stackFlags(cmd)
 	return cmd
 }
@@ -76,8 +77,6 @@ func (o replayOptions) check() error {
 		return errors.New("--resume goes on, --again starts over: give one of them")
 	case o.rate < 0 || o.senders < 1:
 		return errors.New("--rate must not be negative and --senders at least 1")
-	case o.output != "text" && o.output != "json":
-		return fmt.Errorf("output %q is not known: text or json", o.output)
 	}
 	return nil
 }

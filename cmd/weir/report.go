@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirmesh/weir/actuator/report"
 	"github.com/weirmesh/weir/actuator/report/why"
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/store"
 	"github.com/weirmesh/weir/store/clickhouse"
@@ -37,14 +38,12 @@ func reportCommand() *cobra.Command {
 			"\"Now\" is the wall clock where telemetry is live, and the end of the windows where it is a recording.",
 		Example: "  weir report\n  weir report -o html --out report.html\n  weir report --since 2h --limit 5 -o json | jq .digest",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			write, known := map[string]func(io.Writer, report.Report) error{"md": report.Markdown, "json": report.JSON, "html": report.HTML}[o.output]
+			write := map[string]func(io.Writer, report.Report) error{"md": report.Markdown, "json": report.JSON, "html": report.HTML}[o.output]
 			switch {
-			case !known:
-				return usageError{fmt.Errorf("output %q is not known: md, json or html", o.output)}
 			case o.since <= 0:
-				return usageError{errors.New("--since must be above 0")}
+				return cli.UsageError{Err: errors.New("--since must be above 0")}
 			case o.limit < 1:
-				return usageError{errors.New("--limit must be at least 1")}
+				return cli.UsageError{Err: errors.New("--limit must be at least 1")}
 			}
 			a, err := newTool(cmd)
 			if err != nil {
@@ -60,7 +59,7 @@ func reportCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "md", "md, json or html")
+	cli.Output(f, &o.output, "md, json or html", "md", "json", "html")
 	f.StringVar(&o.file, "out", "", "write to this file; empty for standard output")
 	f.DurationVar(&o.since, "since", 24*time.Hour, "how far back the report reaches")
 	f.StringVar(&o.at, "at", "", "as it stood at this time (RFC 3339); empty for now")
@@ -96,7 +95,7 @@ func gather(ctx context.Context, c *clickhouse.Client, o reportOptions, now time
 	}
 	if o.at != "" {
 		if at, err = time.Parse(time.RFC3339, o.at); err != nil {
-			return report.Report{}, usageError{fmt.Errorf("--at %q is no time: write it like 2026-03-04T09:30:00Z", o.at)}
+			return report.Report{}, cli.UsageError{Err: fmt.Errorf("--at %q is no time: write it like 2026-03-04T09:30:00Z", o.at)}
 		}
 	}
 	in := report.Input{At: at, From: at.Add(-o.since), Replay: replay, Limit: o.limit}
@@ -180,10 +179,7 @@ func whyCommand() *cobra.Command {
 				}
 				return a.whyCount(cmd, &count, output)
 			}
-			write, known := map[string]func(io.Writer, why.Explanation) error{"text": why.Text, "json": why.JSON}[output]
-			if !known {
-				return usageError{fmt.Errorf("output %q is not known: text or json", output)}
-			}
+			write := map[string]func(io.Writer, why.Explanation) error{"text": why.Text, "json": why.JSON}[output]
 			a, err := newTool(cmd)
 			if err != nil {
 				return err
@@ -197,7 +193,7 @@ func whyCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(cmd.Flags(), &output, "text or json", "text", "json")
 	count.flags(cmd.Flags())
 	keyFlag(cmd.Flags(), "clickhouse", "clickhouse.address")
 	keyFlag(cmd.Flags(), "library", "clickhouse.library")
@@ -210,7 +206,7 @@ func explain(ctx context.Context, c *clickhouse.Client, id string) (why.Explanat
 		return explainFinding(ctx, c, id)
 	}
 	if !strings.HasPrefix(id, "d-") {
-		return why.Explanation{}, usageError{fmt.Errorf("%q is no id: those of decisions begin with d-, those of findings with f-", id)}
+		return why.Explanation{}, cli.UsageError{Err: fmt.Errorf("%q is no id: those of decisions begin with d-, those of findings with f-", id)}
 	}
 	found, err := c.Decisions(ctx, store.Query{ID: id})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
@@ -38,7 +39,7 @@ func restoreCommand() *cobra.Command {
 				return err
 			}
 			if from == "" {
-				return usageError{errors.New("where from? give --from DIR")}
+				return cli.UsageError{Err: errors.New("where from? give --from DIR")}
 			}
 			m, err := readManifest(from)
 			if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,17 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/internal/config"
-)
-
-// Exit codes of every command.
-const (
-	exitDone        = 0
-	exitError       = 1
-	exitRefused     = 2 // a guardrail said no
-	exitApproval    = 3 // somebody must approve first
-	exitUsage       = 4
-	exitInterrupted = 130
 )
 
 // stdio is where a command reads and writes.
@@ -29,34 +19,11 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// usageError is a mistake in how a command was called.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, std stdio) int {
 	root := newRoot(std) //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	var usage usageError
-	var refused refusedError
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintf(std.err, "weir: %v\n", err)
-		return exitUsage
-	case errors.As(err, &refused):
-		fmt.Fprintf(std.err, "weir: %v\n", err)
-		return exitRefused
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(std.err, "weir: interrupted")
-		return exitInterrupted
-	}
-	fmt.Fprintf(std.err, "weir: %v\n", err)
-	return exitError
+	return cli.Run(ctx, root, "weir", std.err)
 }
 
 func newRoot(std stdio) *cobra.Command {
@@ -73,9 +40,6 @@ func newRoot(std stdio) *cobra.Command {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
-	})
 	flags := root.PersistentFlags()
 	flags.StringP("config", "c", "", "configuration file (YAML)")
 	keyFlag(flags, "data-dir", "data_dir")
@@ -99,30 +63,8 @@ func newRoot(std stdio) *cobra.Command {
 		root.AddCommand(c)
 	}
 	root.AddCommand(versionCommand())
-	checkUsage(root)
+	cli.Strict(root)
 	return root
-}
-
-// checkUsage makes wrong arguments of every command below root usage errors.
-func checkUsage(root *cobra.Command) {
-	for _, c := range root.Commands() {
-		check := c.Args
-		if check == nil {
-			check = cobra.NoArgs
-		}
-		if c.HasSubCommands() && !c.Runnable() {
-			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // so that a word that is no command is an error
-		}
-		if check != nil {
-			c.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
-				}
-				return nil
-			}
-		}
-		checkUsage(c)
-	}
 }
 
 func versionCommand() *cobra.Command {
@@ -176,7 +118,7 @@ func loadConfig(cmd *cobra.Command, environ []string) (config.Config, config.Sou
 	}
 	cfg, sources, err := config.Load(config.Options{File: file, Env: environ, Flags: set})
 	if err != nil {
-		return cfg, sources, usageError{err}
+		return cfg, sources, cli.UsageError{Err: err}
 	}
 	return cfg, sources, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/internal/lock"
 	"github.com/weirmesh/weir/schemas/ddl"
 	"github.com/weirmesh/weir/store/clickhouse"
@@ -40,7 +41,7 @@ func schemaVersionCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(cmd.Flags(), &output, "text or json", "text", "json")
 	schemaFlags(cmd)
 	return cmd
 }

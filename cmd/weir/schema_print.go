@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/schemas/ddl"
 )
 
@@ -19,10 +20,10 @@ func schemaPrintCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f := ddl.Flavour(flavour)
 			if !slices.Contains(ddl.Flavours(), f) {
-				return usageError{fmt.Errorf("there is no flavour %q: use one of %v", flavour, ddl.Flavours())}
+				return cli.UsageError{Err: fmt.Errorf("there is no flavour %q: use one of %v", flavour, ddl.Flavours())}
 			}
 			if f != ddl.Single && cluster == "" {
-				return usageError{fmt.Errorf("which cluster? give --cluster with a name of system.clusters")}
+				return cli.UsageError{Err: fmt.Errorf("which cluster? give --cluster with a name of system.clusters")}
 			}
 			statements, err := flavoured(f, cluster)
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/ingest/replay"
 	"github.com/weirmesh/weir/internal/lock"
@@ -48,7 +49,7 @@ func (o *scenarioOptions) scenario(cmd *cobra.Command) (s scenario.Scenario, err
 			return s, fmt.Errorf("read scenario: %w", err)
 		}
 		if s, err = scenario.Decode(text); err != nil {
-			return s, usageError{err}
+			return s, cli.UsageError{Err: err}
 		}
 		if cmd.Flags().Changed("seed") {
 			s.Seed = o.seed
@@ -58,7 +59,7 @@ func (o *scenarioOptions) scenario(cmd *cobra.Command) (s scenario.Scenario, err
 	case o.preset == string(scenario.SinglePreset):
 		s = scenario.Single(o.seed)
 	default:
-		return s, usageError{fmt.Errorf("preset %q is not known: shop or single", o.preset)}
+		return s, cli.UsageError{Err: fmt.Errorf("preset %q is not known: shop or single", o.preset)}
 	}
 	s.Healthy = s.Healthy || o.healthy
 	if o.rates != "" {
@@ -76,7 +77,7 @@ func (o *scenarioOptions) scenario(cmd *cobra.Command) (s scenario.Scenario, err
 		s.Mesh.Faults = slices.DeleteFunc(s.Mesh.Faults, func(f mesh.Fault) bool { return f.From >= o.length || -f.From > o.length })
 	}
 	if err := s.Open(openRates); err != nil {
-		return s, usageError{err}
+		return s, cli.UsageError{Err: err}
 	}
 	return s, nil
 }
@@ -87,7 +88,7 @@ func startTime(text string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, usageError{fmt.Errorf("--start %q is no time: write now, or a time like 2026-03-02T00:00:00Z", text)}
+		return at, cli.UsageError{Err: fmt.Errorf("--start %q is no time: write now, or a time like 2026-03-02T00:00:00Z", text)}
 	}
 	return at, nil
 }
@@ -129,10 +130,10 @@ func simRunCommand() *cobra.Command {
 			"  weir sim run --start now --speed 1 --to 127.0.0.1:4317                   # live",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.to != "" && o.record != "" {
-				return usageError{errors.New("--to sends and --record writes: give one of them")}
+				return cli.UsageError{Err: errors.New("--to sends and --record writes: give one of them")}
 			}
 			if o.speed < 0 || o.scale <= 0 || o.length < 0 {
-				return usageError{errors.New("--speed and --length must not be negative, --scale must be above 0")}
+				return cli.UsageError{Err: errors.New("--speed and --length must not be negative, --scale must be above 0")}
 			}
 			s, err := o.scenario(cmd)
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/ingest/recording"
@@ -38,11 +39,11 @@ type simulation struct {
 func newSimulation(s scenario.Scenario, speed float64) (*simulation, error) {
 	cfg, err := s.Config()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.UsageError{Err: err}
 	}
 	m, err := mesh.New(cfg, s.Seed)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.UsageError{Err: err}
 	}
 	return &simulation{scenario: s, mesh: m, end: cfg.End(), speed: speed, said: func(int64, time.Time) {}}, nil
 }

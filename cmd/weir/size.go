@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
@@ -40,11 +41,8 @@ func sizeCommand() *cobra.Command {
 		Example: "  weir size\n  weir size --from 2026-03-03T09:00:00Z --to 2026-03-03T09:30:00Z\n" +
 			"  weir size --calls-per-second 20000 --workloads 400 --replicas 2 --price-disk-gb-month 0.08 --currency EUR\n  weir size -o json | jq .total_bytes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usageError{fmt.Errorf("output %q is not known: text or json", o.output)}
-			}
 			if err := o.check(); err != nil {
-				return usageError{err}
+				return cli.UsageError{Err: err}
 			}
 			a, err := newTool(cmd)
 			if err != nil {
@@ -54,7 +52,7 @@ func sizeCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	cli.Output(f, &o.output, "text or json", "text", "json")
 	f.StringVar(&o.from, "from", "", "begin of the traffic to look at (RFC 3339); empty for ten minutes before --to")
 	f.StringVar(&o.to, "to", "", "its end; empty for the newest window")
 	f.Float64Var(&o.what.CallsPerSecond, "calls-per-second", 0, "estimate for so many calls a second; 0 = as measured")
@@ -119,7 +117,7 @@ func (a *app) size(ctx context.Context, o sizeOptions, out io.Writer) error {
 		}
 		from, to, err := o.times(totals.LastWindow) // the newest window may still grow
 		if err != nil {
-			return usageError{err}
+			return cli.UsageError{Err: err}
 		}
 		if m, err = c.Measure(ctx, from, to); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/decide"
 	"github.com/weirmesh/weir/ingest/kafka"
@@ -28,7 +29,7 @@ func collectorCommand() *cobra.Command {
 				return err
 			}
 			if len(a.cfg.Kafka.Addresses) == 0 {
-				return usageError{errors.New("where is Kafka? give --kafka host:port, or run everything with `weir up`")}
+				return cli.UsageError{Err: errors.New("where is Kafka? give --kafka host:port, or run everything with `weir up`")}
 			}
 			return a.withOps(cmd.Context(), func() error {
 				k, err := a.connectKafka(cmd.Context(), a.cfg.Kafka.Addresses, "collector")
@@ -149,7 +150,7 @@ func stateFlags(cmd *cobra.Command) {
 // worker runs one worker of a stage that reads topics in a consumer group. The stage's role says which other topics it uses.
 func (a *app) worker(ctx context.Context, stage, group string, topics []string, run func(context.Context, ingest.Consumer, *kafka.Client, *clickhouse.Client) error) error {
 	if len(a.cfg.Kafka.Addresses) == 0 || a.cfg.ClickHouse.Address == "" {
-		return usageError{errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port, or run everything with `weir up`")}
+		return cli.UsageError{Err: errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port, or run everything with `weir up`")}
 	}
 	return a.withOps(ctx, func() (err error) {
 		k, err := a.connectKafka(ctx, a.cfg.Kafka.Addresses, stage)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/collector"
 	"github.com/weirmesh/weir/features"
 	"github.com/weirmesh/weir/ingest"
@@ -47,7 +48,7 @@ func (a *app) runCollector(ctx context.Context, addresses []string) error {
 			continue
 		}
 		if err := config.CheckListen(address, a.cfg.Insecure, a.server != nil); err != nil {
-			return usageError{fmt.Errorf("%s: %w", key, err)}
+			return cli.UsageError{Err: fmt.Errorf("%s: %w", key, err)}
 		}
 	}
 	c, err := collector.New(a.collectorConfig(addresses))
@@ -96,7 +97,7 @@ func (a *app) runFeatures(ctx context.Context, consumer ingest.Consumer, k *kafk
 // startBroker starts the embedded broker in the data directory.
 func (a *app) startBroker() (*broker.Broker, error) {
 	if err := config.CheckListen(a.cfg.Broker.Listen, a.cfg.Insecure, a.server != nil); err != nil {
-		return nil, usageError{fmt.Errorf("broker.listen: %w", err)}
+		return nil, cli.UsageError{Err: fmt.Errorf("broker.listen: %w", err)}
 	}
 	b, err := broker.Start(broker.Config{
 		Dir: filepath.Join(a.cfg.DataDir, "broker"), Listen: a.cfg.Broker.Listen, Advertised: a.cfg.Broker.Advertised,
@@ -127,7 +128,7 @@ func (a *app) startClickHouse(ctx context.Context, readOnly bool) (*embedded.Chi
 		return nil, err
 	}
 	if err := config.CheckListen(a.cfg.ClickHouse.Listen, a.cfg.Insecure, false); err != nil {
-		return nil, usageError{fmt.Errorf("clickhouse.listen: %w", err)}
+		return nil, cli.UsageError{Err: fmt.Errorf("clickhouse.listen: %w", err)}
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/internal/lock"
@@ -104,7 +105,7 @@ func statusCommand() *cobra.Command {
 			return errors.Join(err, s.print(cmd.OutOrStdout()))
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(cmd.Flags(), &output, "text or json", "text", "json")
 	keyFlag(cmd.Flags(), "kafka", "kafka.addresses")
 	keyFlag(cmd.Flags(), "clickhouse", "clickhouse.address")
 	return cmd

@@ -11,17 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/store/clickhouse"
 )
 
-// refusedError is a guardrail's no: nothing was changed, or nothing more.
-type refusedError struct{ err error }
-
-func (e refusedError) Error() string { return e.err.Error() }
-func (e refusedError) Unwrap() error { return e.err }
-
-func refusedf(format string, args ...any) error { return refusedError{fmt.Errorf(format, args...)} }
+// refusedf is a guardrail's no.
+func refusedf(format string, args ...any) error {
+	return cli.RefusedError{Err: fmt.Errorf(format, args...)}
+}
 
 func topicsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "topics", Short: "Make, compare and change the Kafka topics, and print the rights that stages need"}
@@ -38,9 +36,6 @@ func topicsPlanCommand() *cobra.Command {
 			"lose messages. It changes nothing.",
 		Example: "  weir topics plan --kafka kafka-1:9092\n  weir topics plan -o json | jq '.[].risks[]?'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return usageError{fmt.Errorf("output %q is not known: text or json", output)}
-			}
 			a, err := newTool(cmd)
 			if err != nil {
 				return err
@@ -54,7 +49,7 @@ func topicsPlanCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cli.Output(cmd.Flags(), &output, "text or json", "text", "json")
 	keyFlag(cmd.Flags(), "kafka", "kafka.addresses")
 	return cmd
 }
@@ -143,7 +138,7 @@ func (a *app) printACLs(out io.Writer, prefix string, only []string) error {
 			for _, r := range roles {
 				names = append(names, r.Name)
 			}
-			return usageError{fmt.Errorf("%w: %s", err, strings.Join(names, ", "))}
+			return cli.UsageError{Err: fmt.Errorf("%w: %s", err, strings.Join(names, ", "))}
 		}
 		roles = slices.Insert([]kafka.Role(nil), 0, role)
 	}
@@ -158,11 +153,11 @@ func (a *app) printACLs(out io.Writer, prefix string, only []string) error {
 // withCluster gives body clients of the Kafka and the ClickHouse that are configured.
 func (a *app) withCluster(ctx context.Context, body func(*kafka.Client, *clickhouse.Client) error) (err error) {
 	if len(a.cfg.Kafka.Addresses) == 0 || a.cfg.ClickHouse.Address == "" {
-		return usageError{errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port; the embedded broker's topics keep their partitions")}
+		return cli.UsageError{Err: errors.New("where are Kafka and ClickHouse? give --kafka and --clickhouse host:port; the embedded broker's topics keep their partitions")}
 	}
 	k, err := kafka.New(a.kafkaConfig(a.cfg.Kafka.Addresses))
 	if err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	defer k.Close()
 	s, err := a.connectStore(ctx, a.cfg.ClickHouse.Address)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/weirmesh/weir/cmd/cli"
 	"github.com/weirmesh/weir/ingest/kafka"
 	"github.com/weirmesh/weir/schemas"
 	"github.com/weirmesh/weir/store/clickhouse"
@@ -50,25 +51,25 @@ func (o *countOptions) args(cmd *cobra.Command, args []string) error {
 // question is what the flags ask for.
 func (o *countOptions) question() (q clickhouse.CountOf, err error) {
 	if o.count != "" && o.edge != "" {
-		return q, usageError{errors.New("give --count or --edge, not both")}
+		return q, cli.UsageError{Err: errors.New("give --count or --edge, not both")}
 	}
 	q.Workload = o.count
 	if o.edge != "" {
 		if q.Caller, q.Workload, q.Edge = strings.Cut(o.edge, ">"); !q.Edge || q.Workload == "" {
-			return q, usageError{fmt.Errorf("--edge %q is no edge: write it like 'front>cart'", o.edge)}
+			return q, cli.UsageError{Err: fmt.Errorf("--edge %q is no edge: write it like 'front>cart'", o.edge)}
 		}
 	}
 	length, err := time.ParseDuration(o.window)
 	q.Resolution = schemas.Resolution(length)
 	if err != nil || !slices.Contains(schemas.Resolutions(), q.Resolution) {
-		return q, usageError{fmt.Errorf("--window %q is not kept: 10s, 1m or 1h", o.window)}
+		return q, cli.UsageError{Err: fmt.Errorf("--window %q is not kept: 10s, 1m or 1h", o.window)}
 	}
 	if o.at == "" {
 		return q, nil
 	}
 	if q.At, err = time.Parse(time.RFC3339, o.at); err != nil {
 		if q.At, err = time.Parse(time.DateTime, o.at); err != nil { // as `weir query` prints it
-			return q, usageError{fmt.Errorf("--at %q is no time: write it like 2026-03-04T09:30:00Z", o.at)}
+			return q, cli.UsageError{Err: fmt.Errorf("--at %q is no time: write it like 2026-03-04T09:30:00Z", o.at)}
 		}
 	}
 	return q, nil
@@ -121,9 +122,6 @@ type countGap struct {
 
 // whyCount answers `weir why --count`.
 func (a *app) whyCount(cmd *cobra.Command, o *countOptions, output string) error {
-	if output != "text" && output != "json" {
-		return usageError{fmt.Errorf("output %q is not known: text or json", output)}
-	}
 	q, err := o.question()
 	if err != nil {
 		return err

@@ -31,21 +31,7 @@ func TestAGroupAsksAnotherBroker(t *testing.T) {
 // startMute forwards to a broker until somebody asks for more than which requests it takes.
 func startMute(t *testing.T, broker string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go forwardHello(in, broker)
-		}
-	}()
-	return l.Addr().String()
+	return serve(t, func(in net.Conn) { forwardHello(in, broker) })
 }
 
 func forwardHello(in net.Conn, broker string) {

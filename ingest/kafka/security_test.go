@@ -151,6 +151,12 @@ func TestTLSOnAPlainPort(t *testing.T) {
 // startHangUp forwards connections to a broker, but hangs up where TLS begins, as Apache Kafka does.
 func startHangUp(t *testing.T, broker string) string {
 	t.Helper()
+	return serve(t, func(in net.Conn) { forwardPlain(in, broker) })
+}
+
+// serve hands each connection to a port of its own to handle, and returns its address.
+func serve(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +168,7 @@ func startHangUp(t *testing.T, broker string) string {
 			if err != nil {
 				return
 			}
-			go forwardPlain(in, broker)
+			go handle(in)
 		}
 	}()
 	return l.Addr().String()
